@@ -1,0 +1,128 @@
+"""An instance: its public states, what a client may ask of it, and how it is shown."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import Field, model_validator
+
+from dsw.base import Model, View
+from dsw.names import id_pattern
+from dsw.specs import Spec
+
+
+class InstanceState(StrEnum):
+    """The words that the DSW API uses, and no others."""
+
+    CREATING = "Creating"
+    QUEUING = "Queuing"
+    RESOURCE_ALLOCATING = "ResourceAllocating"
+    ENV_PREPARING = "EnvPreparing"
+    STARTING = "Starting"
+    RUNNING = "Running"
+    UPDATING = "Updating"
+    SAVING = "Saving"
+    SAVE_FAILED = "SaveFailed"
+    STOPPING = "Stopping"
+    STOPPED = "Stopped"
+    RECOVERING = "Recovering"
+    DELETING = "Deleting"
+    FAILED = "Failed"
+
+
+class Desired(StrEnum):
+    """What the owner wants an instance to be."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    DELETED = "deleted"
+
+
+IS_UP = frozenset({InstanceState.RUNNING, InstanceState.SAVING, InstanceState.SAVE_FAILED})
+IS_STARTING = frozenset(
+    {
+        InstanceState.CREATING,
+        InstanceState.QUEUING,
+        InstanceState.RESOURCE_ALLOCATING,
+        InstanceState.ENV_PREPARING,
+        InstanceState.STARTING,
+        InstanceState.RECOVERING,
+    }
+)
+AT_REST = frozenset({InstanceState.STOPPED, InstanceState.FAILED})
+
+
+class Reason(StrEnum):
+    """Why an instance is in its state, as a stable word."""
+
+    NONE = ""
+    REQUESTED = "Requested"
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    IMAGE_GONE = "ImageGone"
+    IMAGE_PULL_FAILED = "ImagePullFailed"
+    NEEDS_NEW_CONTAINER = "NeedsNewContainer"
+    ENGINE_FAILED = "EngineFailed"
+    NEVER_ANSWERED = "NeverAnswered"
+    OUT_OF_MEMORY = "OutOfMemory"
+    EXITED = "Exited"
+    ENDED_BY_USER = "EndedByUser"
+    ENGINE_LOST = "EngineLost"
+    HUB_LOST = "HubLost"
+    HUB_REFUSED = "HubRefused"
+    TOO_MANY_RESTARTS = "TooManyRestarts"
+
+
+DisplayName = Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")
+
+
+class InstanceCreate(Model):
+    """A new instance. Without a name one is made from the display name; one of both is needed."""
+
+    workspace: str | None = Field(default=None, max_length=64, description="Id or name.")
+    name: str | None = Field(default=None, description="The hub's named-server name.")
+    display_name: str | None = DisplayName
+    image: str = Field(pattern=id_pattern("img"), description="Id of a catalog image.")
+    spec: str = Field(max_length=40, description="Name of a spec.")
+    start: bool = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _optional_display_name(cls, data: object) -> object:
+        if isinstance(data, dict) and data.get("display_name") is None:
+            data = {**data, "display_name": data.get("name") or "instance"}
+        return data
+
+
+class InstanceChange(Model):
+    """What may change later. A new image or a spec with other shared memory or GPUs needs a new
+    container, which loses what was installed in the old one: `discard_changes` agrees to that."""
+
+    display_name: str | None = Field(
+        default=None, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$"
+    )
+    image: str | None = Field(default=None, pattern=id_pattern("img"))
+    spec: str | None = Field(default=None, max_length=40)
+    discard_changes: bool = False
+
+
+class InstanceView(View):
+    """An instance as its owner sees it. `url` is its path below the hub's public address."""
+
+    id: str
+    name: str
+    display_name: str
+    owner: str
+    workspace_id: str
+    image_id: str
+    image_name: str = ""
+    spec: Spec
+    state: InstanceState
+    desired: Desired
+    reason: str = ""
+    message: str = ""
+    percent: float | None = None
+    url: str
+    created_at: datetime
+    started_at: datetime | None = None
+    stopped_at: datetime | None = None

@@ -1,0 +1,317 @@
+"""`dsw.toml`: what an operator may set, its defaults, and clear errors with the line.
+
+The file named by `DSW_CONFIG` is read, then `DSW_<SECTION>_<KEY>` variables override single values
+(`DSW_HUB_PORT=9000`). No secret is in it: tokens and passwords are files of mode 0600 under
+`data_dir/secrets`, made by `dsw.secret_files`.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
+
+from dsw.base import Model
+from dsw.errors import ConfigError
+from dsw.quota import Quota
+from dsw.specs import Spec
+from dsw.toml_lines import line_of
+
+DEFAULT_SPECS = (
+    Spec(name="small", cpu=1, memory=2 * 1024**3, description="Editing and small data"),
+    Spec(name="medium", cpu=2, memory=4 * 1024**3, shared_memory=1024**3),
+)
+
+
+class HubSettings(Model):
+    """The hub and its proxy."""
+
+    host: str = Field("127.0.0.1", description="Address that the proxy listens on for people.")
+    port: int = Field(8000, ge=1, le=65535, description="Port that the proxy listens on.")
+    base_url: str = Field("/", pattern="^/([^?#]*/)?$", description="Path below which all lives.")
+    api_port: int = Field(8081, ge=1, le=65535, description="Port of the hub itself (private).")
+    proxy_api_port: int = Field(
+        8001, ge=1, le=65535, description="Port of the proxy's own API (private, loopback)."
+    )
+    private_host: str = Field(
+        "",
+        description="Address of this machine at which instances reach hub and control: with Docker "
+        "the gateway of the instances' network (scripts/up finds it). Empty: 127.0.0.1.",
+    )
+    database: str = Field(
+        "", description="SQLAlchemy URL. Empty: SQLite in `data_dir`; PostgreSQL in production."
+    )
+    admins: list[str] = Field(["admin"], description="Users who are platform administrators.")
+    public_url: str = Field(
+        "", description="Address that people use, when a reverse proxy is in front."
+    )
+    allow_shared_origin: bool = Field(
+        False,
+        description="Listen on a public address although all users share one origin. Users own "
+        "their image, so a shared origin lets one instance act in another's name.",
+    )
+    traits: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="Any trait of JupyterHub, its authenticator, spawner or proxy by its usual "
+        "class and name; applied last.",
+    )
+
+
+class ControlSettings(Model):
+    """The control service."""
+
+    port: int = Field(8082, ge=1, le=65535, description="Port of control (private).")
+    database: str = Field(
+        "", description="SQLAlchemy URL. Empty: SQLite in `data_dir`; PostgreSQL in production."
+    )
+    url: str = Field("", description="Address of control as hub and instances see it.")
+
+
+class EngineSettings(Model):
+    """What runs instances."""
+
+    kind: Literal["docker", "process"] = Field(
+        "docker", description="`docker`, or `process`: local processes without isolation."
+    )
+    start_timeout: int = Field(300, ge=5, description="Seconds that a start may take.")
+    answer_timeout: int = Field(
+        120, ge=5, description="Seconds that a started server may take to answer."
+    )
+
+
+class StorageSettings(Model):
+    """The NAS: a directory that this host mounted, or an NFS export that the engine mounts."""
+
+    kind: Literal["host", "nfs"] = Field("host", description="`host` or `nfs`.")
+    root: str = Field("", description="Host directory. Empty: `data_dir/nas`.")
+    nfs_server: str = Field("", description="Name or address of the NFS server.")
+    nfs_path: str = Field("", description="Exported path.")
+    nfs_options: str = Field("nfsvers=4,rw,hard", description="Mount options besides the address.")
+
+    @model_validator(mode="after")
+    def _nfs_is_complete(self) -> StorageSettings:
+        if self.kind == "nfs" and not (self.nfs_server and self.nfs_path.startswith("/")):
+            raise ValueError("nfs_server and an absolute nfs_path are needed for kind = 'nfs'")
+        if self.root and not self.root.startswith("/"):
+            raise ValueError("root must be an absolute path")
+        return self
+
+
+class RegistrySettings(Model):
+    """Where snapshots are pushed. Without an address they stay in the engine."""
+
+    address: str = Field("", pattern=r"^$|^[a-z0-9.-]+(:\d+)?$", description="`host` or host:port.")
+    prefix: str = Field("dsw", pattern=r"^[a-z0-9]+(?:[._/-][a-z0-9]+)*$", description="Path.")
+    username: str = Field("", description="The password is in `data_dir/secrets/registry`.")
+    insecure: bool = Field(False, description="Plain http; loopback addresses only.")
+
+    @model_validator(mode="after")
+    def _plain_http_on_loopback(self) -> RegistrySettings:
+        host = self.address.partition(":")[0]
+        if self.insecure and host not in ("localhost", "127.0.0.1"):
+            raise ValueError("insecure = true is for a registry on localhost only")
+        return self
+
+
+class OfficialImage(Model):
+    """A catalog image that the operator offers to everybody."""
+
+    name: str = Field(min_length=1, max_length=100)
+    reference: str = Field(
+        min_length=1, description="`repository:tag`, pulled or built on this host."
+    )
+    description: str = ""
+
+
+class ImageSettings(Model):
+    """The catalog's official images, and an extra CA for instances."""
+
+    official: list[OfficialImage] = Field(
+        default_factory=lambda: [
+            OfficialImage(
+                name="base",
+                reference="jupyterhub-dsw/base:latest",
+                description="JupyterLab, Python, git and a terminal",
+            )
+        ]
+    )
+    agent: str = Field("jupyterhub-dsw/agent:latest", description="Image of the helper container.")
+    ca_file: str = Field(
+        "", description="Extra CA certificates (PEM) that instances and image builds trust."
+    )
+
+
+class WorkspaceSettings(Model):
+    """The default workspace, where new users land."""
+
+    name: str = Field("default", pattern=r"^[a-z][a-z0-9-]{0,29}$", description="Its name.")
+    display_name: str = Field("Default workspace", description="Its title.")
+    sudo: bool = Field(True, description="Whether users may become root inside their instance.")
+    quota: Quota = Field(default_factory=Quota, description="Limits; 0 means none.")
+
+
+class Gpu(Model):
+    """A GPU of the host that instances may lease."""
+
+    id: str = Field(min_length=1, description="UUID or index, as `nvidia-smi -L` shows it.")
+    type: str = Field(min_length=1, description="The word that specs ask for, such as A100.")
+
+
+class Settings(Model):
+    """All of `dsw.toml`."""
+
+    data_dir: str = Field("/var/lib/jupyterhub-dsw", description="Databases, secrets, logs, NAS.")
+    installation: str = Field(
+        "main",
+        pattern=r"^[a-z0-9]{1,12}$",
+        description="Tells this installation's containers from another's on the same engine.",
+    )
+    hub: HubSettings = Field(default_factory=HubSettings)
+    control: ControlSettings = Field(default_factory=ControlSettings)
+    engine: EngineSettings = Field(default_factory=EngineSettings)
+    storage: StorageSettings = Field(default_factory=StorageSettings)
+    registry: RegistrySettings = Field(default_factory=RegistrySettings)
+    images: ImageSettings = Field(default_factory=ImageSettings)
+    workspace: WorkspaceSettings = Field(default_factory=WorkspaceSettings)
+    specs: list[Spec] = Field(default_factory=lambda: list(DEFAULT_SPECS))
+    gpus: list[Gpu] = Field(default_factory=list)
+
+    @property
+    def data(self) -> Path:
+        """The data directory."""
+        return Path(self.data_dir)
+
+    @property
+    def nas_root(self) -> str:
+        """The host directory that is the NAS root."""
+        return self.storage.root or str(self.data / "nas")
+
+    @property
+    def control_database(self) -> str:
+        """SQLAlchemy URL of control's database."""
+        return self.control.database or f"sqlite+aiosqlite:///{self.data}/control.sqlite"
+
+    @property
+    def hub_database(self) -> str:
+        """SQLAlchemy URL of the hub's database."""
+        return self.hub.database or f"sqlite:///{self.data}/hub.sqlite"
+
+    @property
+    def service_prefix(self) -> str:
+        """The path of control behind the proxy."""
+        return f"{self.hub.base_url}services/dsw/"
+
+    @property
+    def private_host(self) -> str:
+        """Where hub and control listen, and instances find them."""
+        return self.hub.private_host or "127.0.0.1"
+
+    @property
+    def control_url(self) -> str:
+        """Where hub and instances reach control, without the service prefix."""
+        return (self.control.url or f"http://{self.private_host}:{self.control.port}").rstrip("/")
+
+    @property
+    def hub_api_url(self) -> str:
+        """The hub's REST API, not through the proxy."""
+        return f"http://{self.private_host}:{self.hub.api_port}{self.hub.base_url}hub/api"
+
+    @model_validator(mode="after")
+    def _unique_names(self) -> Settings:
+        for what, names in (
+            ("specs", [spec.name for spec in self.specs]),
+            ("images.official", [image.name for image in self.images.official]),
+            ("gpus", [gpu.id for gpu in self.gpus]),
+        ):
+            double = {name for name in names if names.count(name) > 1}
+            if double:
+                raise ValueError(f"{what}: {sorted(double)[0]!r} stands there twice")
+        if not self.specs:
+            raise ValueError("specs: at least one is needed")
+        return self
+
+
+def load(path: str | Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings from a file (default: `$DSW_CONFIG`, or all defaults) and the environment."""
+    environ = os.environ if environ is None else environ
+    name = str(path or environ.get("DSW_CONFIG", ""))
+    text = ""
+    if name:
+        try:
+            text = Path(name).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{name} cannot be read: {error}.") from error
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{name} is not valid TOML: {error}.") from error
+    overridden = _override(tree, environ)
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, name, text, overridden)) from error
+
+
+def _override(tree: dict[str, Any], environ: Mapping[str, str]) -> dict[tuple[str, ...], str]:
+    """Put `DSW_*` variables into the tree; the answer tells which variable set which key."""
+    done: dict[tuple[str, ...], str] = {}
+    for name, field in Settings.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, Model):
+            for key, inner in section.model_fields.items():
+                variable = f"DSW_{name}_{key}".upper()
+                if variable in environ:
+                    table = tree.setdefault(name, {})
+                    if isinstance(table, dict):
+                        table[key] = _from_text(inner.annotation, environ[variable])
+                        done[name, key] = variable
+        elif f"DSW_{name}".upper() in environ:
+            variable = f"DSW_{name}".upper()
+            tree[name] = _from_text(field.annotation, environ[variable])
+            done[(name,)] = variable
+    return done
+
+
+def _from_text(annotation: Any, text: str) -> Any:
+    """Lists and tables as JSON, everything else as it is (pydantic reads numbers and booleans)."""
+    if text[:1] in "[{":
+        try:
+            return TypeAdapter(Any).validate_json(text)
+        except ValidationError:
+            return text
+    return text
+
+
+def _explain(
+    error: ValidationError, name: str, text: str, overridden: dict[tuple[str, ...], str]
+) -> str:
+    sentences = []
+    for item in error.errors():
+        path = tuple(str(part) for part in item["loc"])
+        where = f"line {line_of(text, item['loc'])}" if text else "defaults"
+        for length in (1, 2):
+            if path[:length] in overridden:
+                where = f"variable {overridden[path[:length]]}"
+        key = ".".join(path) or "the file"
+        if item["type"] == "extra_forbidden":
+            allowed = ", ".join(sorted(_keys_at(path[:-1])))
+            sentences.append(f"{where}: {key} is not a known key; known here: {allowed}")
+        else:
+            message = item["msg"].removeprefix("Value error, ")
+            sentences.append(f"{where}: {key}: {message}")
+    return f"{name or 'The environment'}: " + "; ".join(sentences) + "."
+
+
+def _keys_at(path: tuple[str, ...]) -> list[str]:
+    model: Any = Settings
+    for part in path:
+        if part.isdigit():
+            continue
+        annotation = model.model_fields[part].annotation
+        inner = getattr(annotation, "__args__", None)
+        model = inner[0] if inner else annotation
+    return list(model.model_fields)

@@ -1,0 +1,27 @@
+"""A spec: a named size that an instance or a job can have."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from dsw.base import Model
+from dsw.units import Bytes, format_size
+
+
+class Spec(Model):
+    """CPU in cores, memory and shared memory in bytes, GPUs by count and type."""
+
+    name: str = Field(pattern=r"^[a-z0-9](?:[a-z0-9.-]{0,38}[a-z0-9])?$")
+    cpu: float = Field(gt=0, le=4096)
+    memory: Bytes = Field(ge=128 * 1024**2)
+    shared_memory: Bytes = 64 * 1024**2
+    gpu: int = Field(default=0, ge=0, le=64)
+    gpu_type: str = ""
+    pids: int = Field(default=4096, ge=64)
+    description: str = ""
+
+    @property
+    def summary(self) -> str:
+        """`2 CPU, 4 GiB` and the GPUs, if any."""
+        gpu = f", {self.gpu} x {self.gpu_type or 'GPU'}" if self.gpu else ""
+        return f"{self.cpu:g} CPU, {format_size(self.memory)}{gpu}"
