@@ -1,0 +1,102 @@
+"""What the hub grants to whom: scopes and roles as data, and the rules of its public address."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Any
+
+from dsw.errors import ConfigError
+from dsw.settings import Settings
+
+SERVICE = "dsw"
+
+CUSTOM_SCOPES = {
+    "custom:dsw:instance": {
+        "description": "Do for the owner of this one server what its extensions offer: "
+        "read its state, save it as an image.",
+    }
+}
+
+SERVER_TOKEN_SCOPES = [
+    "users:activity!user",
+    "access:servers!server",
+    "custom:dsw:instance!server",
+]
+"""All that the token inside an instance can do; the hub insists on the first."""
+
+CONTROL_SCOPES = [
+    "list:users",
+    "read:users:groups",
+    "read:roles:users",
+    "read:servers",
+    "start:servers",
+    "delete:servers",
+    f"access:services!service={SERVICE}",
+]
+"""Start, stop, delete and list servers, and say whether a user is an administrator.
+
+Not in it: server state, tokens, changing users.
+"""
+
+ROLES = [
+    {
+        "name": "dsw-control",
+        "description": "The control service",
+        "services": [SERVICE],
+        "scopes": CONTROL_SCOPES,
+    },
+    {
+        "name": "user",
+        "description": "What every user may do",
+        "scopes": ["self", f"access:services!service={SERVICE}", "custom:dsw:instance!user"],
+    },
+]
+
+SPAWNERS = {
+    "docker": "dsw_spawners.docker.WorkspaceDockerSpawner",
+    "process": "dsw_spawners.process.WorkspaceProcessSpawner",
+}
+
+
+def control_service(url: str, token: str) -> dict[str, Any]:
+    """The hub's entry of control: a process of its own, which the hub does not start."""
+    return {
+        "name": SERVICE,
+        "url": url,
+        "api_token": token,
+        "oauth_no_confirm": True,
+        "display": True,
+    }
+
+
+def refuse_shared_origin(settings: Settings) -> None:
+    """`ConfigError` when people's servers would share one public origin without being told so."""
+    hub = settings.hub
+    if hub.allow_shared_origin or _is_loopback(hub.host):
+        return
+    if hub.traits.get("JupyterHub", {}).get("subdomain_host"):
+        return
+    raise ConfigError(
+        f"hub.host = {hub.host!r} is a public address, and all users would share one origin: "
+        "an instance could then act in another user's name.",
+        "Give every user an origin ([hub.traits.JupyterHub] subdomain_host = "
+        '"https://hub.example.org", with a wildcard DNS record), or accept the risk with '
+        "hub.allow_shared_origin = true.",
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def apply(config: Any, traits: Mapping[str, Mapping[str, Any]]) -> None:
+    """Set the operator's own traits, by class and name."""
+    for class_name, values in traits.items():
+        for name, value in values.items():
+            setattr(config[class_name], name, value)
