@@ -1,0 +1,49 @@
+"""The Jupyter server extension: its routes, and the settings that every instance should have."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from jupyter_server.extension.application import ExtensionApp
+
+from dsw_server.control import Control
+from dsw_server.handlers import routes
+from dsw_server.metrics import Sampler
+
+HUB_ANSWER_MAX_AGE = 10
+"""Seconds. The hub's own default keeps a revoked share working for five minutes."""
+
+
+class DswServer(ExtensionApp):
+    """What the workbench adds to a Jupyter server, below `{base_url}dsw/api/`."""
+
+    name = "dsw_server"
+    load_other_extensions = True
+
+    def initialize_settings(self) -> None:
+        """Set what is right for an instance, unless it was set on purpose."""
+        apply_defaults(self.serverapp)
+
+    def initialize_handlers(self) -> None:
+        """Add the routes."""
+        self.control = Control(os.environ)
+        self.handlers.extend(routes(self.control, Sampler()))
+
+    async def stop_extension(self) -> None:
+        """Close the connections to control."""
+        await self.control.close()
+
+
+def apply_defaults(serverapp: Any) -> None:
+    """Trust the hub's answers for 10 s only, and let the instance's own pages frame Lab.
+
+    Runs before JupyterHub's own extension, which forbids framing where nothing was said.
+    """
+    headers = serverapp.web_app.settings.setdefault("headers", {})
+    headers.setdefault("Content-Security-Policy", "frame-ancestors 'self'")
+    hub_auth = getattr(serverapp.identity_provider, "hub_auth", None)
+    chosen = any("cache_max_age" in serverapp.config[name] for name in ("HubAuth", "HubOAuth"))
+    if hub_auth is not None and not chosen:
+        hub_auth.cache_max_age = HUB_ANSWER_MAX_AGE
+        hub_auth.cache.max_age = HUB_ANSWER_MAX_AGE

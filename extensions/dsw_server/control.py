@@ -1,0 +1,86 @@
+"""How an instance talks to control: as itself, with its own hub token, about itself only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from dsw.errors import NotFound, RemoteError, Unavailable
+from dsw.snapshots import SnapshotCreate
+
+TIMEOUT = httpx.Timeout(20.0, connect=5.0)
+
+
+class Control:
+    """The part of control's API that is about this one instance.
+
+    Answers are control's JSON as it is. Raises `NotFound` outside a workbench's instance,
+    `Unavailable` when control does not answer, `RemoteError` when it refuses.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        names = ("DSW_CONTROL_URL", "DSW_INSTANCE_ID", "JUPYTERHUB_API_TOKEN")
+        url, self._instance_id, token = (environ.get(name, "") for name in names)
+        self._http: httpx.AsyncClient | None = None
+        if url and self._instance_id and token:
+            self._http = httpx.AsyncClient(
+                base_url=f"{url.rstrip('/')}/api/",
+                headers={"Authorization": f"Bearer {token}"},
+                timeout=TIMEOUT,
+                # A transport of our own: control is on the private network, and a proxy that the
+                # environment names for the outer world could not reach it.
+                transport=httpx.AsyncHTTPTransport(),
+            )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._http is not None:
+            await self._http.aclose()
+
+    async def instance(self) -> Any:
+        """The InstanceView of this instance."""
+        return await self._call("GET", f"instances/{self._instance_id}")
+
+    async def snapshots(self) -> Any:
+        """A list of this instance's SnapshotViews."""
+        return await self._call("GET", "snapshots", params={"instance": self._instance_id})
+
+    async def snapshot(self, snapshot_id: str) -> Any:
+        """The SnapshotView, if it is of this instance."""
+        found = await self._call("GET", f"snapshots/{snapshot_id}")
+        if found.get("instance_id") != self._instance_id:
+            raise NotFound(f"This instance has no snapshot {snapshot_id}.")
+        return found
+
+    async def save(self, wanted: SnapshotCreate) -> Any:
+        """Start a snapshot of this instance; its SnapshotView."""
+        path = f"instances/{self._instance_id}/snapshots"
+        return await self._call("POST", path, json=wanted.model_dump(mode="json"))
+
+    async def cancel(self, snapshot_id: str) -> Any:
+        """Ask a snapshot of this instance to end; its SnapshotView."""
+        await self.snapshot(snapshot_id)
+        return await self._call("POST", f"snapshots/{snapshot_id}/cancel")
+
+    async def _call(self, method: str, path: str, **options: Any) -> Any:
+        if self._http is None:
+            raise NotFound("This server was not started by the workbench.")
+        try:
+            response = await self._http.request(method, path, **options)
+            body = response.json()
+            if not isinstance(body, dict):
+                raise ValueError("not an object")
+        except (httpx.HTTPError, ValueError) as error:
+            # What is no JSON object comes from a proxy in between, not from control.
+            raise Unavailable(
+                "The workbench's control service does not answer.", "Try again in a minute."
+            ) from error
+        if response.is_success:
+            return body
+        raise RemoteError(
+            response.status_code,
+            str(body.get("code", "remote")),
+            str(body.get("detail") or f"Control answered with status {response.status_code}."),
+        )
