@@ -1,0 +1,142 @@
+"""The container engine: which one answers, how to install it, how its daemon starts and ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import docker
+from docker.errors import DockerException
+
+from workbench import apt
+from workbench.folders import Folders
+from workbench.processes import Process
+from workbench.steps import Refused, Step, Steps
+
+OFFER = "Without a container engine: scripts/up --engine process (no isolation, no images)."
+START_DEADLINE = 60.0
+SYSTEMD = Path("/run/systemd/system")
+LAST_WORDS = re.compile(r"(?:failed to start daemon: |level=(?:fatal|error) msg=)(.+)")
+
+
+def answers() -> str:
+    """The version of the engine that answers at DOCKER_HOST or the default socket; else empty."""
+    try:
+        client = docker.from_env(timeout=20)
+        try:
+            return str(client.version()["Version"])
+        finally:
+            client.close()
+    except DockerException:
+        return ""
+
+
+def ensure(steps: Steps, step: Step, folders: Folders) -> None:
+    """An engine that answers: installed and started where this process may; else `Refused`."""
+    version = answers()
+    if version:
+        step.result = f"Docker {version}"
+        return
+    _refuse_foreign()
+    installed = shutil.which("dockerd") is not None
+    if not installed:
+        apt.install(steps, step, ["docker.io"], f"No container engine answers. {OFFER}")
+    if os.geteuid() != 0:
+        raise Refused(f"Docker is installed and does not run. Start it as root. {OFFER}")
+    if SYSTEMD.exists():
+        steps.run(step, ["systemctl", "start", "docker"])
+        folders.engine_process.write_text(json.dumps({"unit": "docker"}))
+        version = _wait(None, folders.logs / "dockerd.log")
+    else:
+        version = start(["dockerd"], folders)
+    step.result = f"Docker {version}, {'started' if installed else 'installed and started'}"
+
+
+def _refuse_foreign() -> None:
+    host = os.environ.get("DOCKER_HOST", "")
+    if host:
+        raise Refused(f"No container engine answers at DOCKER_HOST={host}. {OFFER}")
+    socket = Path("/var/run/docker.sock")
+    if socket.exists() and not os.access(socket, os.W_OK):
+        raise Refused(
+            f"This user may not use the engine at {socket}: an administrator adds the user to the "
+            f"group docker, and the user logs in again. {OFFER}"
+        )
+
+
+def start(command: Sequence[str], folders: Folders) -> str:
+    """Start a daemon that outlives this command; its version, or `Refused` with its last words."""
+    log = folders.logs / "dockerd.log"
+    with log.open("w") as out:
+        daemon = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+        )
+    process = Process.of(daemon.pid)
+    if process is not None:
+        process.write(folders.engine_process)
+    return _wait(daemon, log)
+
+
+def _wait(daemon: subprocess.Popen[bytes] | None, log: Path) -> str:
+    deadline = time.monotonic() + START_DEADLINE
+    while time.monotonic() < deadline:
+        if version := answers():
+            return version
+        if daemon is not None and daemon.poll() is not None:
+            break
+        time.sleep(0.2)
+    reason = last_words(log) if log.exists() else "it does not answer"
+    raise Refused(f"The container engine cannot start here: {reason}. {OFFER}")
+
+
+def last_words(log: Path) -> str:
+    """Why a daemon ended, as its log says it."""
+    lines = log.read_text(errors="replace").splitlines()
+    for line in reversed(lines):
+        if found := LAST_WORDS.search(line):
+            return found.group(1).strip("\"' .")
+    return lines[-1].strip(" .") if lines else "it said nothing"
+
+
+def stop(folders: Folders) -> str:
+    """Stop the daemon if this installation started it and nothing runs in it; what was done."""
+    record = folders.engine_process
+    process = Process.read(record)
+    unit = _unit(record)
+    if process is None and not unit:
+        record.unlink(missing_ok=True)
+        return ""
+    if running := _running_containers():
+        return f"the engine stays: {running} other containers run in it"
+    if unit:
+        subprocess.run(["systemctl", "stop", "docker.socket", unit], check=False)
+    elif process is not None:
+        process.end(30)
+    record.unlink(missing_ok=True)
+    return "stopped the engine that scripts/up had started"
+
+
+def _unit(record: Path) -> str:
+    try:
+        return str(json.loads(record.read_text()).get("unit", ""))
+    except (OSError, ValueError):
+        return ""
+
+
+def _running_containers() -> int:
+    try:
+        client = docker.from_env()
+    except DockerException:
+        return 0
+    try:
+        return len(client.containers.list())
+    except DockerException:
+        return 0
+    finally:
+        client.close()

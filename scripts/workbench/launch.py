@@ -1,0 +1,105 @@
+"""Starts what does not run, restarts what is not as it should be, and waits until it answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+from dsw import secret_files
+from dsw.secret_files import SecretFiles
+from dsw.settings import Settings
+from workbench import programs, ready
+from workbench.folders import Folders
+from workbench.settings_file import is_free
+from workbench.steps import Refused, Step, Steps
+from workbench.supervision import UP, Supervisor
+
+CRASH_PATIENCE = 15.0
+
+
+def launch(settings: Settings, folders: Folders, steps: Steps) -> Supervisor:
+    """Leave a workbench that answers. One that this call started and that does not is stopped."""
+    supervisor = Supervisor(folders)
+    was_up = False
+    try:
+        with steps.step("Programs") as step:
+            was_up = start(supervisor, settings, folders, step)
+        with steps.step("Answers") as step:
+            ready.wait(settings, supervisor, folders, step)
+            step.result = "hub and control answer through the proxy"
+    except BaseException:
+        if not was_up:
+            supervisor.stop()
+        raise
+    return supervisor
+
+
+def start(supervisor: Supervisor, settings: Settings, folders: Folders, step: Step) -> bool:
+    """Bring each program to its present form; whether the supervisor ran already."""
+    SecretFiles(settings.data).make_password(secret_files.ADMIN)
+    wanted = {name: programs.fingerprint(name, settings, os.environ) for name in programs.NAMES}
+    reconfigured = supervisor.configure(programs.NAMES)
+    if reconfigured:
+        supervisor.stop()
+    was_up = supervisor.process is not None
+    patience = CRASH_PATIENCE if supervisor.crashed else 0.0
+    done = folders.read_state() if was_up else {}
+    running = supervisor.statuses() if was_up else {}
+    stale = [
+        name
+        for name in programs.NAMES
+        if done.get(name) != wanted[name] or running[name].state not in UP
+    ]
+    if not stale:
+        step.result = "all run as they should"
+        return True
+    restarted = [name for name in stale if name in running and running[name].state in UP]
+    for name in restarted:
+        step.show(f"stopping {name}")
+        supervisor.halt(name)
+    for name in stale:
+        check_ports(name, settings, patience)
+    write_environment(folders)
+    if not was_up:
+        supervisor.start()
+    for name in stale:
+        supervisor.launch(name)
+    folders.state.write_text(
+        json.dumps(
+            {"installation": settings.installation, "engine": settings.engine.kind, **wanted}
+        )
+    )
+    started = [name for name in stale if name not in restarted]
+    parts = [("restarted", restarted), ("started", started)]
+    step.result = "; ".join(f"{what} {', '.join(names)}" for what, names in parts if names)
+    return was_up
+
+
+def write_environment(folders: Folders) -> None:
+    """Keep the caller's variables for the programs, readable to the owner alone."""
+    folders.environment.touch(mode=0o600)
+    folders.environment.write_text(json.dumps(programs.passed_on(os.environ)))
+
+
+def check_ports(name: str, settings: Settings, patience: float) -> None:
+    """`Refused` when another program listens where this one will."""
+    hub = settings.hub
+    places = {
+        "proxy": [("hub.port", hub.host, hub.port), ("hub.proxy_api_port", "", hub.proxy_api_port)],
+        "hub": [("hub.api_port", settings.private_host, hub.api_port)],
+        "control": [("control.port", settings.private_host, settings.control.port)],
+    }
+    deadline = time.monotonic() + patience
+    for key, host, port in places[name]:
+        while not is_free(host or "127.0.0.1", port):
+            if time.monotonic() < deadline:
+                time.sleep(0.1)
+                continue
+            advice = "scripts/up --port with a free one"
+            if key != "hub.port":
+                advice = f"a free one as {key} in {settings.data / 'dsw.toml'}"
+            raise Refused(
+                f"Another program listens on port {port} of {host or '127.0.0.1'}, which is "
+                f"{key} here. Stop that program, or choose another port: {advice}."
+            )

@@ -1,0 +1,109 @@
+"""The three programs of a workbench: how each is called, and what it must be restarted for."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import json
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from dsw import secret_files
+from dsw import settings as dsw_settings
+from dsw.secret_files import SecretFiles
+from dsw.settings import Settings
+from workbench.arguments import ROOT
+from workbench.folders import Folders
+from workbench.node import PROXY, PROXY_PROGRAM
+from workbench.processes import Process
+from workbench.venv import STAMP, VENV
+
+NAMES = ("proxy", "control", "hub")
+PASSED_ON = ("DSW_", "DOCKER_")
+PR_SET_PDEATHSIG = 1
+
+SOURCES = {
+    "proxy": (),
+    "control": ("core/dsw", "services/dsw_control"),
+    "hub": ("core/dsw", "spawners/dsw_spawners", "jupyterhub_config.py"),
+}
+
+
+def command(name: str, settings: Settings) -> list[str]:
+    """The program and its arguments; no secret is among them."""
+    hub = settings.hub
+    if name == "hub":
+        config = str(ROOT / "jupyterhub_config.py")
+        return [str(VENV / "bin/python"), "-m", "jupyterhub", "--config", config]
+    if name == "control":
+        return [str(VENV / "bin/dsw-control")]
+    target = f"http://{settings.private_host}:{hub.api_port}"
+    options = {
+        "ip": hub.host,
+        "port": hub.port,
+        "api-ip": "127.0.0.1",
+        "api-port": hub.proxy_api_port,
+        "default-target": target,
+        "error-target": f"{target}{hub.base_url}hub/error",
+    }
+    node = shutil.which("node") or "node"
+    return [node, str(PROXY_PROGRAM), *(f"--{key}={value}" for key, value in options.items())]
+
+
+def secrets_of(name: str, settings: Settings) -> dict[str, str]:
+    """What a program can only be told by its environment; hub and control read the files."""
+    if name != "proxy":
+        return {}
+    return {"CONFIGPROXY_AUTH_TOKEN": SecretFiles(settings.data).get(secret_files.PROXY)}
+
+
+def fingerprint(name: str, settings: Settings, environ: Mapping[str, str]) -> str:
+    """Changes when the program must be restarted to be what it should be."""
+    digest = hashlib.sha256(json.dumps(command(name, settings)).encode())
+    if name == "proxy":
+        digest.update((PROXY / "installed").read_bytes())
+        return digest.hexdigest()
+    digest.update(settings.model_dump_json().encode())
+    digest.update(json.dumps(passed_on(environ), sort_keys=True).encode())
+    digest.update(STAMP.read_bytes() if STAMP.exists() else b"")
+    for source in SOURCES[name]:
+        path = ROOT / source
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            digest.update(str(file.relative_to(ROOT)).encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def passed_on(environ: Mapping[str, str]) -> dict[str, str]:
+    """The caller's variables that decide how hub and control behave."""
+    return {key: value for key, value in environ.items() if key.startswith(PASSED_ON)}
+
+
+def run(name: str, data: Path) -> None:
+    """Become the program. Called by the supervisor in each program's own process."""
+    folders = Folders(data)
+    _end_with_supervisor(folders)
+    environ = {key: value for key, value in os.environ.items() if not key.startswith(PASSED_ON)}
+    environ.update(json.loads(folders.environment.read_text()))
+    environ["DSW_CONFIG"] = str(folders.settings)
+    environ.pop("PYTHONPATH", None)
+    settings = dsw_settings.load(folders.settings, environ)
+    environ.update(secrets_of(name, settings))
+    line = command(name, settings)
+    os.chdir(data)
+    os.execvpe(line[0], line, environ)
+
+
+def _end_with_supervisor(folders: Folders) -> None:
+    # A killed supervisor must not leave programs behind that the next one knows nothing of.
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    supervisor = Process.read(folders.supervisor)
+    if supervisor is None or supervisor.pid != os.getppid():
+        sys.exit("The supervisor is gone.")
+
+
+if __name__ == "__main__":
+    run(sys.argv[1], Path(sys.argv[2]))
