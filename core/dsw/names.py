@@ -21,9 +21,9 @@ SERVER_NAME_MAX = 30
 
 Kind = Literal["dsw", "img", "ds", "job", "snap", "ws"]
 
-SERVER_NAME = r"^[a-z](?:[a-z0-9]|-(?!-))*(?<!-)$"
+SERVER_NAME = r"^[a-z](?:-?[a-z0-9])*$"
 _SERVER_NAME = re.compile(SERVER_NAME)
-_PLAIN_SLUG = re.compile(r"[a-z0-9](?:[a-z0-9]|-(?!-)){0,38}(?<!-)")
+_PLAIN_SLUG = re.compile(r"(?=.{1,39}\Z)[a-z0-9](?:-?[a-z0-9])*")
 _OUTSIDE = re.compile(r"[^a-z0-9]+")
 
 
@@ -54,7 +54,7 @@ def slug(text: str) -> str:
 
 def check_server_name(name: str) -> str:
     """The name itself when the hub accepts it for a named server; `Invalid` otherwise."""
-    if len(name) > SERVER_NAME_MAX or not _SERVER_NAME.match(name):
+    if len(name) > SERVER_NAME_MAX or not _SERVER_NAME.fullmatch(name):
         shown = name if len(name) <= 40 else f"{name[:40]}..."
         raise Invalid(
             f"The name {shown!r} cannot be used.",
@@ -89,6 +89,6 @@ def network_name(installation: str) -> str:
     return f"dsw-{installation}"
 
 
-def image_tag(installation: str, image_id: str) -> str:
+def image_tag(installation: str, snapshot_id: str) -> str:
     """The tag that keeps a snapshot's image from being pruned in the engine."""
-    return f"dsw-{installation}/{image_id}:latest"
+    return f"dsw-{installation}/{snapshot_id}:latest"

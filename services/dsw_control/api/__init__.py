@@ -1,0 +1,1 @@
+"""Control's REST API: thin routers over the use cases."""

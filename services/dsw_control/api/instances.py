@@ -1,0 +1,110 @@
+"""Routes of instances and their snapshots and events."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Path, Query
+from fastapi.sse import EventSourceResponse
+
+from dsw.events import EventView
+from dsw.instances import InstanceChange, InstanceCreate, InstanceView
+from dsw.names import id_pattern
+from dsw.snapshots import SnapshotCreate, SnapshotView
+from dsw_control import instances, snapshots
+from dsw_control.api.dependencies import CallerDep, ControlDep
+from dsw_control.api.schemas import Page
+from dsw_control.api.streams import Stream, history, object_stream
+
+router = APIRouter(prefix="/instances", tags=["instances"])
+
+InstanceId = Annotated[str, Path(pattern=id_pattern("dsw"))]
+After = Annotated[int, Query(ge=0, description="Only events with a greater id.")]
+
+
+@router.get("")
+async def list_instances(
+    control: ControlDep,
+    caller: CallerDep,
+    everybody: Annotated[bool, Query(alias="all", description="Administrators only.")] = False,
+) -> Page[InstanceView]:
+    """Your instances, newest first."""
+    return Page(items=await instances.list_instances(control, caller, everybody))
+
+
+@router.post("", status_code=201)
+async def create_instance(
+    control: ControlDep, caller: CallerDep, body: InstanceCreate
+) -> InstanceView:
+    """Create an instance and, unless `start` is false, start it."""
+    return await instances.create_instance(control, caller, body)
+
+
+@router.get("/{instance_id}")
+async def get_instance(
+    control: ControlDep, caller: CallerDep, instance_id: InstanceId
+) -> InstanceView:
+    """One instance."""
+    return await instances.get_instance(control, caller, instance_id)
+
+
+@router.patch("/{instance_id}")
+async def change_instance(
+    control: ControlDep, caller: CallerDep, instance_id: InstanceId, body: InstanceChange
+) -> InstanceView:
+    """Change the display name, or the image or spec of a stopped instance."""
+    return await instances.change_instance(control, caller, instance_id, body)
+
+
+@router.delete("/{instance_id}", status_code=202)
+async def delete_instance(
+    control: ControlDep, caller: CallerDep, instance_id: InstanceId
+) -> InstanceView:
+    """Delete an instance with what was installed in it; `/mnt/workspace` stays."""
+    return await instances.delete_instance(control, caller, instance_id)
+
+
+@router.post("/{instance_id}/start", status_code=202)
+async def start_instance(
+    control: ControlDep, caller: CallerDep, instance_id: InstanceId
+) -> InstanceView:
+    """Start a stopped or failed instance; while it is starting this changes nothing."""
+    return await instances.start_instance(control, caller, instance_id)
+
+
+@router.post("/{instance_id}/stop", status_code=202)
+async def stop_instance(
+    control: ControlDep, caller: CallerDep, instance_id: InstanceId
+) -> InstanceView:
+    """Stop an instance; its container and what was installed in it stay."""
+    return await instances.stop_instance(control, caller, instance_id)
+
+
+@router.get("/{instance_id}/events")
+async def list_events(
+    control: ControlDep, caller: CallerDep, instance_id: InstanceId, after: After = 0
+) -> Page[EventView]:
+    """The history of an instance, oldest first."""
+    await instances.get_instance(control, caller, instance_id)
+    return Page(items=await history(control, instance_id, after))
+
+
+@router.get("/{instance_id}/events/stream", response_class=EventSourceResponse)
+async def stream_events(
+    control: ControlDep,
+    caller: CallerDep,
+    instance_id: InstanceId,
+    last_event_id: Annotated[int, Header(ge=0)] = 0,
+) -> Stream:
+    """The history from `Last-Event-ID` on and then live, as server-sent events named `event`."""
+    await instances.get_instance(control, caller, instance_id)
+    async for item in object_stream(control, caller, instance_id, last_event_id):
+        yield item
+
+
+@router.post("/{instance_id}/snapshots", status_code=202)
+async def create_snapshot(
+    control: ControlDep, caller: CallerDep, instance_id: InstanceId, body: SnapshotCreate
+) -> SnapshotView:
+    """Save the instance as a new image of the catalog."""
+    return await snapshots.create_snapshot(control, caller, instance_id, body)

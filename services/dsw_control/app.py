@@ -1,0 +1,109 @@
+"""The ASGI application: routes, errors, and the loops that run beside them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from starlette.responses import RedirectResponse, Response
+
+from dsw import __version__
+from dsw.errors import DswError
+from dsw_control import catalog, problems, workspaces
+from dsw_control.api import catalog as catalog_routes
+from dsw_control.api import instances, internal, live, login, snapshots
+from dsw_control.api.dependencies import ControlDep
+from dsw_control.api.schemas import Health, Problem
+from dsw_control.ca_bundle import write_bundle
+from dsw_control.context import Control
+from dsw_control.loops import every
+from dsw_control.oom import watch_out_of_memory
+from dsw_control.reconcile import Reconciler
+from dsw_control.requests_log import RequestLog
+from dsw_control.snapshot_worker import SnapshotWorker
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": Problem, "description": "What was wrong and what to do"}
+}
+
+
+def create_app(control: Control, *, loops: bool = True) -> FastAPI:
+    """The application of one control process. `loops=False` leaves the reconcilers out."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await control.db.migrate()
+        await workspaces.ensure_default(control)
+        write_bundle(control.settings)
+        tasks = _start_loops(control) if loops else []
+        try:
+            yield
+        finally:
+            control.bus.close()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await control.hub.close()
+            await control.engine.close()
+            await control.db.close()
+
+    prefix = control.settings.service_prefix
+    app = FastAPI(
+        title="jupyterhub-dsw control",
+        version=__version__,
+        lifespan=lifespan,
+        openapi_url=f"{prefix}api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.control = control
+    problems.install(app)
+    api = APIRouter(prefix=f"{prefix}api", responses=ERRORS)
+    for part in (catalog_routes, instances, snapshots, live):
+        api.include_router(part.router)
+    app.include_router(api)
+    app.include_router(internal.router)
+    _add_health(app, prefix)
+    app.include_router(login.router, prefix=prefix.rstrip("/"))
+    app.add_middleware(RequestLog)
+    return app
+
+
+def _add_health(app: FastAPI, prefix: str) -> None:
+    @app.get(f"{prefix}healthz", include_in_schema=False)
+    async def healthz(control: ControlDep) -> Health:
+        """Whether database and engine answer; 503 when the database does not."""
+        async with control.db.read() as session:
+            await session.connection()
+        try:
+            await control.engine.containers()
+            engine = "ok"
+        except DswError as error:
+            engine = error.message
+        return Health(status="ok", database="ok", engine=engine, version=__version__)
+
+    @app.get(prefix.rstrip("/"), include_in_schema=False)
+    async def with_slash() -> Response:
+        return RedirectResponse(prefix, status_code=302)
+
+
+def _start_loops(control: Control) -> list[asyncio.Task[None]]:
+    reconciler, worker = Reconciler(control), SnapshotWorker(control)
+
+    async def refresh() -> None:
+        await catalog.refresh_official(control)
+
+    return [
+        asyncio.create_task(coroutine)
+        for coroutine in (
+            every(2, reconciler.turn, control.wake),
+            every(30, reconciler.sweep),
+            every(0.5, worker.turn, control.wake_snapshots),
+            every(60, worker.sweep),
+            every(15, refresh),
+            every(2, lambda: watch_out_of_memory(control)),
+        )
+    ]

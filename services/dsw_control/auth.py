@@ -1,0 +1,118 @@
+"""Who is calling: a hub token or control's own session cookie, turned into a `Caller`."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+import time
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from dsw.base import Model
+from dsw.errors import Forbidden, NotAuthenticated
+from dsw_control.hub import Hub
+
+CACHE_SECONDS = 10
+SESSION_SECONDS = 14 * 24 * 3600
+USER_SCOPE = "access:services"
+INSTANCE_SCOPE = "custom:dsw:instance"
+
+
+class Caller(Model):
+    """A user of the hub, or one instance that acts for its owner.
+
+    `server` is the name of the instance's server when the token names one; such a caller may only
+    do what concerns that instance.
+    """
+
+    name: str
+    admin: bool = False
+    server: str | None = None
+
+
+class Session(Model):
+    """What the encrypted cookie of a browser holds."""
+
+    token: str
+    xsrf: str
+
+
+class Authenticator:
+    """Asks the hub who a token belongs to, and keeps the answer for ten seconds."""
+
+    def __init__(self, hub: Hub, session_secret: str) -> None:
+        self._hub = hub
+        key = hashlib.sha256(session_secret.encode()).digest()
+        self._fernet = Fernet(base64.urlsafe_b64encode(key))
+        self._known: dict[str, tuple[float, Caller]] = {}
+
+    async def caller(self, token: str) -> Caller:
+        """The caller behind a hub token; `NotAuthenticated` for one that the hub refuses."""
+        key = hashlib.sha256(token.encode()).hexdigest()
+        now = time.monotonic()
+        kept = self._known.get(key)
+        if kept and now - kept[0] < CACHE_SECONDS:
+            return kept[1]
+        model = await self._hub.whoami(token)
+        caller = caller_of(model)
+        if caller.server is None:
+            user = await self._hub.user(caller.name)
+            caller = caller.model_copy(update={"admin": bool(user and user.get("admin"))})
+        self._known = {k: v for k, v in self._known.items() if now - v[0] < CACHE_SECONDS}
+        self._known[key] = (now, caller)
+        return caller
+
+    def forget(self, token: str) -> None:
+        """Drop what is kept of a token, at logout."""
+        self._known.pop(hashlib.sha256(token.encode()).hexdigest(), None)
+
+    def seal(self, data: dict[str, str]) -> str:
+        """A text that only control can read or make."""
+        return self._fernet.encrypt(json.dumps(data).encode()).decode()
+
+    def unseal(self, text: str, max_age: int) -> dict[str, str] | None:
+        """What was sealed, unless it is older than `max_age` seconds or not ours."""
+        try:
+            data: dict[str, str] = json.loads(self._fernet.decrypt(text.encode(), ttl=max_age))
+        except (InvalidToken, ValueError):
+            return None
+        return data
+
+    def new_session(self, token: str) -> Session:
+        """A session for a token that a login has just given."""
+        return Session(token=token, xsrf=secrets.token_urlsafe(24))
+
+    def session(self, cookie: str | None) -> Session | None:
+        """The session in a cookie."""
+        data = self.unseal(cookie, SESSION_SECONDS) if cookie else None
+        return Session.model_validate(data) if data else None
+
+
+def check_xsrf(session: Session, header: str | None) -> None:
+    """A change by cookie must carry the header that a foreign page cannot set."""
+    if not header or not hmac.compare_digest(header.encode(), session.xsrf.encode()):
+        raise Forbidden(
+            "The request does not come from the console's own page.",
+            "Send the cookie dsw-xsrf as header X-DSW-XSRF, or use a token.",
+        )
+
+
+def caller_of(model: dict[str, Any]) -> Caller:
+    """The caller that a hub's answer to `GET /user` describes; refused without a fitting scope."""
+    scopes: list[str] = model.get("scopes") or []
+    if model.get("kind") == "user":
+        if any(s in (USER_SCOPE, f"{USER_SCOPE}!service=dsw") for s in scopes):
+            return Caller(name=model["name"])
+        for scope in scopes:
+            name, _, server = scope.partition("!server=")
+            owner, _, server_name = server.rpartition("/")
+            if name == INSTANCE_SCOPE and owner == model["name"]:
+                return Caller(name=owner, server=server_name)
+    raise NotAuthenticated(
+        "This token gives no access to the workbench.",
+        "Use one with the scope access:services!service=dsw.",
+    )

@@ -1,0 +1,179 @@
+"""The image catalog: official images follow the engine, snapshots are added when they are saved."""
+
+from __future__ import annotations
+
+import structlog
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from dsw.errors import Conflict, Invalid, NotFound
+from dsw.images import ImageSource, ImageView
+from dsw.names import new_id
+from dsw.roles import Action
+from dsw.settings import OfficialImage
+from dsw_control.access import not_from_an_instance, require
+from dsw_control.auth import Caller
+from dsw_control.context import Control
+from dsw_control.history import tell, tell_gone
+from dsw_control.store.tables import Image, Instance, Member
+from dsw_control.views import image_view
+
+log = structlog.get_logger()
+
+
+async def refresh_official(control: Control) -> None:
+    """Bring the official images of `dsw.toml` into the catalog, by the digest they have now.
+
+    A rebuilt image becomes a new row and the old one is retired, so that what an instance runs
+    never changes under it.
+    """
+    if not control.engine.isolated:
+        await _offer(control, control.settings.images.official[0], "", None)
+        return
+    for official in control.settings.images.official:
+        found = await control.engine.image(official.reference)
+        await _offer(
+            control, official, found.digest if found else "", found.size if found else None
+        )
+
+
+async def _offer(control: Control, official: OfficialImage, digest: str, size: int | None) -> None:
+    async with control.db.write() as session:
+        rows = (
+            await session.scalars(
+                select(Image).where(
+                    Image.source == ImageSource.OFFICIAL,
+                    Image.name == official.name,
+                    Image.retired_at.is_(None),
+                )
+            )
+        ).all()
+        same = next((row for row in rows if not digest or row.digest == digest), None)
+        for row in rows:
+            if row is not same:
+                row.retired_at = control.clock()
+        if same is None:
+            same = Image(
+                id=new_id("img"),
+                name=official.name,
+                source=ImageSource.OFFICIAL,
+                reference=official.reference,
+                created_at=control.clock(),
+            )
+            session.add(same)
+        changed = same.digest != digest or same.available != bool(
+            digest or not control.engine.isolated
+        )
+        same.description = official.description
+        if digest:
+            same.digest, same.size = digest, size
+        elif same.digest is None:
+            same.digest = ""
+        same.available = bool(digest) or not control.engine.isolated
+    if changed:
+        log.info("catalog image", image=official.name, digest=digest, available=same.available)
+        tell(control, same)
+
+
+async def list_images(control: Control, caller: Caller) -> list[ImageView]:
+    """What the caller may start from, newest first, official images before all."""
+    async with control.db.read() as session:
+        rows = await session.scalars(
+            select(Image)
+            .where(Image.retired_at.is_(None), _visible(caller))
+            .order_by(Image.created_at.desc())
+        )
+        views = [image_view(row) for row in rows]
+    return sorted(views, key=lambda view: view.source != ImageSource.OFFICIAL)
+
+
+async def get_image(control: Control, caller: Caller, image_id: str) -> ImageView:
+    """One image, retired ones included (lineage needs them)."""
+    async with control.db.read() as session:
+        row = await session.scalar(select(Image).where(Image.id == image_id, _visible(caller)))
+        if row is None:
+            raise _no_image(image_id)
+        return image_view(row)
+
+
+async def usable(
+    session: AsyncSession, control: Control, caller: Caller, workspace_id: str, image_id: str
+) -> Image:
+    """The image, when an instance in this workspace may start from it."""
+    row = await session.scalar(
+        select(Image).where(
+            Image.id == image_id,
+            Image.retired_at.is_(None),
+            or_(Image.workspace_id.is_(None), Image.workspace_id == workspace_id),
+            _visible(caller),
+        )
+    )
+    if row is None:
+        raise _no_image(image_id)
+    if not row.available:
+        raise Invalid(
+            f"The image {row.name!r} is in the catalog, but the engine does not have it.",
+            "An administrator can build it with: dsw images build",
+        )
+    return row
+
+
+async def first_official(session: AsyncSession) -> Image:
+    """The image for a server that was started without naming one."""
+    row = await session.scalar(
+        select(Image)
+        .where(Image.source == ImageSource.OFFICIAL, Image.retired_at.is_(None))
+        .order_by(Image.available.desc(), Image.created_at)
+    )
+    if row is None:
+        raise NotFound("The catalog has no official image.", "Ask an administrator.")
+    return row
+
+
+async def delete_image(control: Control, caller: Caller, image_id: str) -> None:
+    """Take a saved image out of the catalog and the engine, unless an instance needs it."""
+    not_from_an_instance(caller)
+    async with control.db.write() as session:
+        row = await session.scalar(
+            select(Image).where(Image.id == image_id, Image.retired_at.is_(None), _visible(caller))
+        )
+        if row is None:
+            raise _no_image(image_id)
+        if row.source == ImageSource.OFFICIAL or row.workspace_id is None:
+            raise Conflict(
+                f"{row.name!r} is an official image.",
+                "It is removed from dsw.toml by the operator.",
+            )
+        own = row.owner == caller.name
+        action = Action.IMAGE_DELETE_OWN if own else Action.IMAGE_DELETE
+        await require(session, caller, row.workspace_id, action)
+        user = await session.scalar(
+            select(Instance).where(Instance.image_id == row.id, Instance.deleted_at.is_(None))
+        )
+        if user is not None:
+            seen = f"{user.display_name!r} of {user.owner}"
+            raise Conflict(
+                f"The image {row.name!r} is in use by the instance {seen}.",
+                "Delete that instance, or change its image, first.",
+            )
+        row.retired_at = control.clock()
+    await control.engine.remove_image(row.reference)
+    tell_gone(control, row)
+
+
+def _visible(caller: Caller) -> ColumnElement[bool]:
+    """Official images, one's own, and those of workspaces that one administrates."""
+    if caller.admin:
+        return Image.id.is_not(None)
+    mine = select(Member.workspace_id).where(Member.username == caller.name)
+    return or_(
+        Image.workspace_id.is_(None),
+        (Image.owner == caller.name) & Image.workspace_id.in_(mine),
+    )
+
+
+def _no_image(image_id: str) -> NotFound:
+    return NotFound(
+        f"There is no image {image_id[:80]!r} in the catalog.",
+        "An image is named by its catalog id (img-...); see GET /images.",
+    )

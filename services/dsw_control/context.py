@@ -1,0 +1,37 @@
+"""What every use case needs, put together once at start."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from dsw.settings import Settings
+from dsw_control.auth import Authenticator
+from dsw_control.bus import Bus
+from dsw_control.clock import Clock, now
+from dsw_control.engines.base import Engine
+from dsw_control.hub import Hub
+from dsw_control.store.database import Database
+
+
+@dataclass
+class Control:
+    """The parts of one control process. `wake` makes the reconcilers look at once."""
+
+    settings: Settings
+    db: Database
+    hub: Hub
+    engine: Engine
+    auth: Authenticator
+    spawner_token: str
+    registry_password: str = ""
+    bus: Bus = field(default_factory=Bus)
+    clock: Clock = now
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    wake_snapshots: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def url_of(self, owner: str, name: str) -> str:
+        """The path of an instance below the hub's public address."""
+        base = self.settings.hub.base_url
+        return f"{base}user/{quote(owner, safe='')}/{quote(name, safe='')}/"

@@ -1,0 +1,109 @@
+"""The interface of an engine as control needs it; spawners have their own road to the engine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from dsw.base import Model
+from dsw.lifecycle import ContainerView
+from dsw.snapshots import AgentReport, AgentRequest
+
+
+class EngineImage(Model):
+    """An image that the engine has: what to run it by, and its size in bytes."""
+
+    digest: str
+    size: int
+
+
+class ContainerFact(Model):
+    """What the engine says of an instance's container."""
+
+    view: ContainerView
+    exit_code: int | None = None
+    oom: bool = False
+    finished_at: str = ""
+
+
+class SnapshotSource(Model):
+    """What a snapshot reads: where the changes are, and the image below them.
+
+    `base` is the engine's id of that image, `base_config` its raw configuration.
+    """
+
+    upper: str
+    base: str
+    base_config: str
+    mounts: list[str]
+
+
+class AgentStatus(Model):
+    """How far an agent container is; `exit_code` once it has ended."""
+
+    reports: list[AgentReport]
+    exit_code: int | None = None
+
+
+class OomEvent(Model):
+    """A process of this instance was killed because its memory limit was reached."""
+
+    instance_id: str
+
+
+class Engine(Protocol):
+    """What control asks of an engine. All failures are `DswError`."""
+
+    kind: str
+    isolated: bool
+
+    async def image(self, reference: str) -> EngineImage | None:
+        """The image behind a reference or digest, `None` when the engine does not have it."""
+
+    async def remove_image(self, reference: str) -> None:
+        """Drop a tag, and the image when nothing else uses it."""
+
+    async def push(self, digest: str, repository: str, tag: str) -> str:
+        """Push a local image to the configured registry; its `repository@sha256:...` there."""
+
+    async def containers(self) -> dict[str, ContainerFact]:
+        """All instance containers of this installation by instance id."""
+
+    async def stop(self, instance_id: str) -> None:
+        """Stop an instance's container; none is no error."""
+
+    async def remove(self, instance_id: str) -> None:
+        """Stop and remove an instance's container; none is no error."""
+
+    async def log_tail(self, instance_id: str, lines: int) -> str:
+        """The last lines that the instance printed."""
+
+    async def make_folders(self, folders: list[str]) -> None:
+        """Make folders below the NAS root, owned by the instance's user."""
+
+    def mount_source(self, folder: str) -> tuple[str, str, dict[str, str]]:
+        """Kind (bind or volume), source and driver options that mount a folder of the NAS."""
+
+    async def snapshot_source(self, instance_id: str) -> SnapshotSource:
+        """Where an instance's changes are; `Conflict` when it has no container."""
+
+    async def start_agent(self, request: AgentRequest) -> None:
+        """Start the helper that takes a snapshot; one that is there already is left alone."""
+
+    async def agent_status(self, snapshot_id: str) -> AgentStatus | None:
+        """What the helper reported so far, `None` when there is no such helper."""
+
+    async def cancel_agent(self, snapshot_id: str) -> None:
+        """Ask the helper to end."""
+
+    async def remove_agent(self, snapshot_id: str) -> None:
+        """Clean up after a helper that ended."""
+
+    async def agents(self) -> list[str]:
+        """Ids of the snapshots that have a helper."""
+
+    def out_of_memory(self) -> AsyncIterator[OomEvent]:
+        """Kills by the memory limit, as they happen; ends when the engine goes away."""
+
+    async def close(self) -> None:
+        """Close connections."""

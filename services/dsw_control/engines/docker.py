@@ -1,0 +1,278 @@
+"""The Docker engine as control uses it: containers and images looked at, stopped and removed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import docker
+import requests
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.models.containers import Container
+
+from dsw import errors
+from dsw.lifecycle import ContainerView
+from dsw.names import container_name
+from dsw.plan import GID, LABEL_ID, LABEL_INSTALLATION, LABEL_KIND, UID
+from dsw.settings import Settings
+from dsw.snapshots import AgentRequest
+from dsw_control.engines.base import (
+    AgentStatus,
+    ContainerFact,
+    EngineImage,
+    OomEvent,
+    SnapshotSource,
+)
+from dsw_control.engines.docker_agent import AgentContainers
+from dsw_control.engines.docker_config import raw_config
+
+STOP_SECONDS = 10
+
+T = TypeVar("T")
+
+
+class DockerEngine:
+    """Blocking calls of the Docker SDK, each in a thread; its errors become `DswError`."""
+
+    kind = "docker"
+    isolated = True
+
+    def __init__(self, settings: Settings, registry_password: str = "") -> None:
+        self._settings = settings
+        self._password = registry_password
+        self._filters = {"label": [f"{LABEL_INSTALLATION}={settings.installation}"]}
+        self._client: docker.DockerClient | None = None
+        self._agents = AgentContainers(settings)
+
+    async def image(self, reference: str) -> EngineImage | None:
+        """The image behind a reference or digest, `None` when the engine does not have it."""
+
+        def look(client: docker.DockerClient) -> EngineImage | None:
+            try:
+                found = client.images.get(reference)
+            except ImageNotFound:
+                return None
+            return EngineImage(digest=str(found.id), size=int(found.attrs["Size"]))
+
+        return await self._call(look)
+
+    async def remove_image(self, reference: str) -> None:
+        """Drop a tag, and the image when nothing else uses it."""
+
+        def remove(client: docker.DockerClient) -> None:
+            try:
+                client.images.remove(reference)
+            except ImageNotFound:
+                return
+
+        await self._call(remove)
+
+    async def push(self, digest: str, repository: str, tag: str) -> str:
+        """Push a local image to the configured registry; its `repository@sha256:...` there."""
+        auth = {"username": self._settings.registry.username, "password": self._password}
+
+        def run(client: docker.DockerClient) -> str:
+            client.images.get(digest).tag(repository, tag)
+            lines = client.api.push(
+                repository,
+                tag,
+                stream=True,
+                decode=True,
+                auth_config=auth if auth["username"] else None,
+            )
+            pushed = ""
+            for line in lines:
+                if "error" in line:
+                    raise errors.EngineFailed(f"The registry refused: {line['error']}")
+                pushed = (line.get("aux") or {}).get("Digest", pushed)
+            return f"{repository}@{pushed}"
+
+        return await self._call(run)
+
+    async def containers(self) -> dict[str, ContainerFact]:
+        """All instance containers of this installation by instance id."""
+
+        def look(client: docker.DockerClient) -> dict[str, ContainerFact]:
+            kind = f"{LABEL_KIND}=instance"
+            filters = {"label": [*self._filters["label"], kind]}
+            facts = {}
+            for item in client.api.containers(all=True, filters=filters):
+                instance_id = item["Labels"].get(LABEL_ID, "")
+                if item["State"] in ("running", "paused", "restarting"):
+                    facts[instance_id] = ContainerFact(view=ContainerView.RUNNING)
+                else:
+                    facts[instance_id] = _exited(client, item["Id"])
+            return facts
+
+        return await self._call(look)
+
+    async def stop(self, instance_id: str) -> None:
+        """Stop an instance's container; none is no error."""
+        await self._on_container(instance_id, lambda box: box.stop(timeout=STOP_SECONDS))
+
+    async def remove(self, instance_id: str) -> None:
+        """Stop and remove an instance's container; none is no error."""
+        await self._on_container(instance_id, lambda box: box.remove(force=True, v=True))
+
+    async def log_tail(self, instance_id: str, lines: int) -> str:
+        """The last lines that the instance printed."""
+        text: list[bytes] = []
+        await self._on_container(instance_id, lambda box: text.append(box.logs(tail=lines)))
+        return b"".join(text).decode("utf-8", "replace").strip()
+
+    async def make_folders(self, folders: list[str]) -> None:
+        """Make folders below the NAS root, owned by the instance's user."""
+        if self._settings.storage.kind == "nfs":
+            await self._call(lambda client: self._agents.make_folders(client, folders))
+            return
+        root = Path(self._settings.nas_root)
+        try:
+            await asyncio.to_thread(make_host_folders, root, folders)
+        except OSError as error:
+            raise errors.EngineFailed(
+                f"The storage {root} cannot be used: {error.strerror}.", "Ask an administrator."
+            ) from error
+
+    def mount_source(self, folder: str) -> tuple[str, str, dict[str, str]]:
+        """A bind of the host's directory, or a volume that the engine mounts from the NFS server.
+
+        A volume is named after its folder, so that two instances share it.
+        """
+        storage = self._settings.storage
+        if storage.kind == "host":
+            return "bind", str(Path(self._settings.nas_root) / folder), {}
+        name = container_name(self._settings.installation, folder.replace("/", "."))
+        return "volume", name, self._agents.nfs_options(folder)
+
+    async def snapshot_source(self, instance_id: str) -> SnapshotSource:
+        """Where an instance's changes are; `Conflict` when it has no container."""
+
+        def look(client: docker.DockerClient) -> SnapshotSource:
+            box = self._find(client, instance_id)
+            if box is None:
+                raise errors.Conflict(
+                    "The instance has no container to save.", "Start it once first."
+                )
+            driver = box.attrs["GraphDriver"]
+            if driver["Name"] != "overlay2":
+                raise errors.Conflict(
+                    f"The engine stores containers with {driver['Name']}.",
+                    "Saving as an image needs the overlay2 storage driver.",
+                )
+            base = box.attrs["Image"]
+            mounts = [mount["Destination"] for mount in box.attrs["Mounts"]]
+            return SnapshotSource(
+                upper=driver["Data"]["UpperDir"],
+                base=base,
+                base_config=raw_config(client, base),
+                mounts=mounts,
+            )
+
+        return await self._call(look)
+
+    async def start_agent(self, request: AgentRequest) -> None:
+        """Start the helper that takes a snapshot; one that is there already is left alone."""
+        await self._call(lambda client: self._agents.start(client, request))
+
+    async def agent_status(self, snapshot_id: str) -> AgentStatus | None:
+        """What the helper reported so far, `None` when there is no such helper."""
+        return await self._call(lambda client: self._agents.status(client, snapshot_id))
+
+    async def cancel_agent(self, snapshot_id: str) -> None:
+        """Ask the helper to end."""
+        await self._call(lambda client: self._agents.cancel(client, snapshot_id))
+
+    async def remove_agent(self, snapshot_id: str) -> None:
+        """Clean up after a helper that ended."""
+        await self._call(lambda client: self._agents.remove(client, snapshot_id))
+
+    async def agents(self) -> list[str]:
+        """Ids of the snapshots that have a helper."""
+        return await self._call(self._agents.ids)
+
+    async def out_of_memory(self) -> AsyncIterator[OomEvent]:
+        """Kills by the memory limit, as they happen; ends when the engine goes away."""
+        filters = {**self._filters, "event": "oom"}
+        stream = await self._call(lambda client: client.events(decode=True, filters=filters))
+        while True:
+            try:
+                item = await asyncio.to_thread(next, stream, None)
+            except (DockerException, requests.RequestException, OSError):
+                return
+            if item is None:
+                return
+            instance_id = item["Actor"]["Attributes"].get(LABEL_ID)
+            if instance_id:
+                yield OomEvent(instance_id=instance_id)
+
+    async def close(self) -> None:
+        """Close connections."""
+        if self._client is not None:
+            self._client.close()
+
+    async def _on_container(self, instance_id: str, act: Callable[[Container], Any]) -> None:
+        def run(client: docker.DockerClient) -> None:
+            box = self._find(client, instance_id)
+            if box is not None:
+                try:
+                    act(box)
+                except NotFound:
+                    return
+
+        await self._call(run)
+
+    def _find(self, client: docker.DockerClient, instance_id: str) -> Container | None:
+        name = container_name(self._settings.installation, instance_id)
+        try:
+            return client.containers.get(name)
+        except NotFound:
+            return None
+
+    async def _call(self, act: Callable[[docker.DockerClient], T]) -> T:
+        return await asyncio.to_thread(self._guarded, act)
+
+    def _guarded(self, act: Callable[[docker.DockerClient], T]) -> T:
+        try:
+            if self._client is None:
+                self._client = docker.from_env(timeout=60)
+            return act(self._client)
+        except APIError as error:
+            if error.status_code == 409:
+                raise errors.Conflict(f"The engine refused: {error.explanation}") from error
+            raise errors.EngineFailed(f"The engine failed: {error.explanation}") from error
+        except (DockerException, requests.RequestException, OSError) as error:
+            raise errors.Unavailable(
+                "The container engine does not answer.", "Is it running? See: docker info"
+            ) from error
+
+
+def _exited(client: docker.DockerClient, container_id: str) -> ContainerFact:
+    try:
+        state = client.api.inspect_container(container_id)["State"]
+    except NotFound:
+        return ContainerFact(view=ContainerView.ABSENT)
+    return ContainerFact(
+        view=ContainerView.EXITED,
+        exit_code=state["ExitCode"],
+        oom=state["OOMKilled"],
+        finished_at=state["FinishedAt"],
+    )
+
+
+def make_host_folders(root: Path, folders: list[str]) -> None:
+    """Folders below the NAS root; only the last one of each belongs to the instance's user, so
+    that no user can move or link what is above it. Homes are private."""
+    for folder in folders:
+        path = root / folder
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o711)
+        path.mkdir(exist_ok=True, mode=0o700)
+        if path.stat().st_uid == UID:
+            continue
+        try:
+            os.chown(path, UID, GID)
+        except PermissionError:
+            # Not root: the folder is the workbench's own user's, and must be open to uid 1000.
+            path.chmod(0o777)

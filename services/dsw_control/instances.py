@@ -1,0 +1,248 @@
+"""What people do with instances. Each use case writes what is wanted; the reconciler does it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from dsw.errors import Conflict, Invalid
+from dsw.instances import (
+    AT_REST,
+    IS_STARTING,
+    Desired,
+    InstanceChange,
+    InstanceCreate,
+    InstanceState,
+    InstanceView,
+    Reason,
+)
+from dsw.names import check_server_name, new_id, server_name
+from dsw.roles import Action
+from dsw.snapshots import ENDED
+from dsw.specs import Spec
+from dsw_control import catalog, workspaces
+from dsw_control.access import not_from_an_instance, require, visible_instance
+from dsw_control.admission import release, reserve
+from dsw_control.auth import Caller
+from dsw_control.context import Control
+from dsw_control.history import add_event, tell
+from dsw_control.store.tables import Instance, Snapshot
+from dsw_control.views import instance_view
+
+
+async def list_instances(
+    control: Control, caller: Caller, everybody: bool = False
+) -> list[InstanceView]:
+    """The caller's instances, newest first; with `everybody` all that a platform admin may see."""
+    query = select(Instance).where(Instance.deleted_at.is_(None))
+    if not (everybody and caller.admin):
+        query = query.where(Instance.owner == caller.name)
+    if caller.server is not None:
+        query = query.where(Instance.name == caller.server)
+    async with control.db.read() as session:
+        rows = await session.scalars(query.order_by(Instance.created_at.desc()))
+        return [instance_view(control, row) for row in rows]
+
+
+async def get_instance(control: Control, caller: Caller, instance_id: str) -> InstanceView:
+    """One instance."""
+    async with control.db.read() as session:
+        row = await visible_instance(session, caller, instance_id, Action.INSTANCE_READ_ALL)
+        return instance_view(control, row)
+
+
+async def create_instance(control: Control, caller: Caller, body: InstanceCreate) -> InstanceView:
+    """Write down a new instance, admitted and on its way up unless `start` is false."""
+    not_from_an_instance(caller)
+    display_name = body.display_name or body.name or "instance"
+    try:
+        async with control.db.write() as session:
+            workspace = await workspaces.find(session, caller, body.workspace)
+            await require(session, caller, workspace.id, Action.INSTANCE_USE_OWN)
+            image = await catalog.usable(session, control, caller, workspace.id, body.image)
+            taken = await _names_of(session, caller.name)
+            name = check_server_name(body.name) if body.name else server_name(display_name, taken)
+            if name in taken:
+                raise Conflict(f"You have an instance named {name!r}.", "Choose another name.")
+            row = new_row(control, caller.name, name, workspace.id)
+            row.display_name = display_name
+            row.image_id, row.image_name = image.id, image.name
+            row.spec = spec_named(control, body.spec).model_dump(mode="json")
+            session.add(row)
+            if body.start:
+                await begin(session, control, row)
+            event = add_event(session, control, row)
+    except IntegrityError as error:
+        raise Conflict(f"You have an instance named {body.name!r}.") from error
+    tell(control, row, event)
+    control.wake.set()
+    return instance_view(control, row)
+
+
+async def start_instance(control: Control, caller: Caller, instance_id: str) -> InstanceView:
+    """Want it running. While it is starting this changes nothing; when it runs it is refused."""
+    not_from_an_instance(caller)
+    async with control.db.write() as session:
+        row = await visible_instance(session, caller, instance_id, Action.INSTANCE_MANAGE_ALL)
+        if row.desired == Desired.RUNNING and row.state in IS_STARTING:
+            return instance_view(control, row)
+        if row.state not in AT_REST:
+            raise Conflict(
+                f"{row.display_name!r} is {row.state}.",
+                "Only an instance that is Stopped or Failed can be started.",
+            )
+        await begin(session, control, row)
+        event = add_event(session, control, row)
+    tell(control, row, event)
+    control.wake.set()
+    return instance_view(control, row)
+
+
+async def stop_instance(control: Control, caller: Caller, instance_id: str) -> InstanceView:
+    """Want it stopped. Stopping what is stopped, or stopping, changes nothing."""
+    not_from_an_instance(caller)
+    async with control.db.write() as session:
+        row = await visible_instance(session, caller, instance_id, Action.INSTANCE_MANAGE_ALL)
+        if row.desired == Desired.STOPPED or row.state == InstanceState.DELETING:
+            return instance_view(control, row)
+        await cancel_snapshots(session, row)
+        want(control, row, Desired.STOPPED, InstanceState.STOPPING)
+        event = add_event(session, control, row)
+    tell(control, row, event)
+    control.wake.set()
+    return instance_view(control, row)
+
+
+async def delete_instance(control: Control, caller: Caller, instance_id: str) -> InstanceView:
+    """Want it gone, with all that was installed in it. What is on the NAS stays."""
+    not_from_an_instance(caller)
+    async with control.db.write() as session:
+        row = await visible_instance(session, caller, instance_id, Action.INSTANCE_MANAGE_ALL)
+        if row.desired == Desired.DELETED:
+            return instance_view(control, row)
+        await cancel_snapshots(session, row)
+        want(control, row, Desired.DELETED, InstanceState.DELETING)
+        event = add_event(session, control, row)
+    tell(control, row, event)
+    control.wake.set()
+    return instance_view(control, row)
+
+
+async def change_instance(
+    control: Control, caller: Caller, instance_id: str, body: InstanceChange
+) -> InstanceView:
+    """Another display name at any time; another image or spec while it is Stopped or Failed."""
+    not_from_an_instance(caller)
+    async with control.db.write() as session:
+        row = await visible_instance(session, caller, instance_id, Action.INSTANCE_MANAGE_ALL)
+        if body.display_name is not None:
+            row.display_name = body.display_name
+        if body.image is not None or body.spec is not None:
+            if row.state not in AT_REST:
+                raise Conflict(
+                    f"{row.display_name!r} is {row.state}.", "Stop it before you change it."
+                )
+            await _change_environment(session, control, caller, row, body)
+    tell(control, row)
+    return instance_view(control, row)
+
+
+async def _change_environment(
+    session: AsyncSession, control: Control, caller: Caller, row: Instance, body: InstanceChange
+) -> None:
+    old, new = Spec.model_validate(row.spec), Spec.model_validate(row.spec)
+    if body.spec is not None:
+        new = spec_named(control, body.spec)
+    needs_new = (old.shared_memory, old.gpu, old.gpu_type) != (
+        new.shared_memory,
+        new.gpu,
+        new.gpu_type,
+    )
+    if body.image is not None and body.image != row.image_id:
+        image = await catalog.usable(session, control, caller, row.workspace_id, body.image)
+        row.image_id, row.image_name = image.id, image.name
+        needs_new = True
+    if needs_new and row.attempt and not body.discard_changes:
+        raise Conflict(
+            "This change needs a new container, and what was installed in the old one would be "
+            "lost; files in /mnt/workspace stay.",
+            "Save the instance as an image first, or send discard_changes: true.",
+        )
+    row.spec = new.model_dump(mode="json")
+    row.replace = row.replace or needs_new
+
+
+def new_row(control: Control, owner: str, name: str, workspace_id: str) -> Instance:
+    """A row that holds nothing and wants nothing yet."""
+    moment = control.clock()
+    return Instance(
+        id=new_id("dsw"),
+        owner=owner,
+        name=name,
+        workspace_id=workspace_id,
+        desired=Desired.STOPPED,
+        state=InstanceState.STOPPED,
+        reason="",
+        message="",
+        failure="",
+        admitted=False,
+        asked=False,
+        attempt=0,
+        attempts=0,
+        replace=False,
+        created_at=moment,
+        changed_at=moment,
+    )
+
+
+def spec_named(control: Control, name: str) -> Spec:
+    """The spec of this name; `Invalid` names those that there are."""
+    for spec in control.settings.specs:
+        if spec.name == name:
+            return spec
+    known = ", ".join(spec.name for spec in control.settings.specs)
+    raise Invalid(f"There is no spec {name[:40]!r}.", f"Choose one of: {known}.")
+
+
+async def begin(session: AsyncSession, control: Control, row: Instance) -> None:
+    """Admit the instance and want it running."""
+    await reserve(session, control, row)
+    want(control, row, Desired.RUNNING, InstanceState.CREATING)
+    row.asked, row.attempts, row.failure = False, 0, ""
+
+
+def want(control: Control, row: Instance, desired: Desired, state: InstanceState) -> None:
+    """Write down what is wanted and the state that this leads to at once."""
+    row.desired, row.state = desired, state
+    row.reason = Reason.REQUESTED
+    row.message, row.percent = "", None
+    row.changed_at = control.clock()
+
+
+async def end(session: AsyncSession, control: Control, row: Instance) -> None:
+    """The instance holds nothing any more: it is at rest or gone."""
+    await release(session, row)
+    row.asked, row.failure, row.percent = False, "", None
+    row.stopped_at = control.clock()
+
+
+async def cancel_snapshots(session: AsyncSession, row: Instance) -> None:
+    """A stop does not wait for a copy that is under way."""
+    running = await session.scalars(
+        select(Snapshot).where(
+            Snapshot.instance_id == row.id, Snapshot.state.not_in([state.value for state in ENDED])
+        )
+    )
+    for snapshot in running:
+        snapshot.cancel = True
+
+
+async def _names_of(session: AsyncSession, owner: str) -> Sequence[str]:
+    return (
+        await session.scalars(
+            select(Instance.name).where(Instance.owner == owner, Instance.deleted_at.is_(None))
+        )
+    ).all()

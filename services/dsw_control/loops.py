@@ -1,0 +1,31 @@
+"""The one supervised loop: a function that is run again and again, and never ends by an error."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+log = structlog.get_logger()
+
+
+async def every(
+    period: float, fn: Callable[[], Awaitable[None]], wake: asyncio.Event | None = None
+) -> None:
+    """Run `fn` each `period` seconds, and at once when `wake` is set. An error is logged; the next
+    turn comes anyway."""
+    while True:
+        try:
+            await fn()
+        except Exception:
+            log.exception("loop failed", loop=getattr(fn, "__qualname__", repr(fn)))
+        if wake is None:
+            await asyncio.sleep(period)
+            continue
+        try:
+            async with asyncio.timeout(period):
+                await wake.wait()
+        except TimeoutError:
+            pass
+        wake.clear()

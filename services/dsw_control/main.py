@@ -1,0 +1,81 @@
+"""`dsw-control`: the control process."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+import uvicorn
+
+from dsw.errors import ConfigError
+from dsw.secret_files import CONTROL, REGISTRY, SESSION, SPAWNER, SecretFiles
+from dsw.settings import Settings, load
+from dsw_control.app import create_app
+from dsw_control.auth import Authenticator
+from dsw_control.context import Control
+from dsw_control.engines.base import Engine
+from dsw_control.engines.docker import DockerEngine
+from dsw_control.engines.process import ProcessEngine
+from dsw_control.hub import Hub
+from dsw_control.store.database import Database
+
+
+def main() -> None:
+    """Read `dsw.toml`, serve until SIGTERM."""
+    _set_up_logs()
+    try:
+        settings = load()
+        control = build(settings)
+    except ConfigError as error:
+        sys.exit(f"dsw-control: {error.sentence}")
+    uvicorn.run(
+        create_app(control),
+        host=settings.private_host,
+        port=settings.control.port,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=5,
+    )
+
+
+def build(settings: Settings) -> Control:
+    """The parts of a control process for these settings."""
+    secrets = SecretFiles(settings.data)
+    hub = Hub(settings.hub_api_url, secrets.get(CONTROL))
+    password = secrets.read(REGISTRY) if settings.registry.username else ""
+    engine: Engine = (
+        DockerEngine(settings, password)
+        if settings.engine.kind == "docker"
+        else ProcessEngine(settings)
+    )
+    return Control(
+        settings=settings,
+        db=Database(settings.control_database),
+        hub=hub,
+        engine=engine,
+        auth=Authenticator(hub, secrets.get(SESSION)),
+        spawner_token=secrets.get(SPAWNER),
+        registry_password=password,
+    )
+
+
+def _set_up_logs() -> None:
+    """One JSON object a line, on standard error; libraries from warnings up."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,236 @@
+"""The spawner's side of control: launch plans handed out, phases and ends taken in."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from dsw.errors import Conflict, DswError, Invalid, NotFound
+from dsw.events import Phase, PhaseReport
+from dsw.instances import AT_REST, IS_STARTING, Desired, InstanceState, Reason
+from dsw.names import check_server_name, network_name, slug
+from dsw.plan import HOME, SHARED, LaunchPlan, Mount, MountKind, PlanRequest
+from dsw.roles import Action
+from dsw.specs import Spec
+from dsw_control import catalog, workspaces
+from dsw_control.access import require
+from dsw_control.admission import leased, reserve
+from dsw_control.auth import Caller
+from dsw_control.ca_bundle import BUNDLE, bundle_path
+from dsw_control.context import Control
+from dsw_control.history import add_event, tell
+from dsw_control.instances import new_row, spec_named, want
+from dsw_control.store.tables import Image, Instance, Workspace
+
+CA_VARIABLES = (
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "PIP_CERT",
+    "CURL_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "NODE_EXTRA_CA_CERTS",
+)
+
+STATE_OF_PHASE = {
+    Phase.ADMITTED: InstanceState.RESOURCE_ALLOCATING,
+    Phase.IMAGE_PULLING: InstanceState.ENV_PREPARING,
+    Phase.IMAGE_PRESENT: InstanceState.ENV_PREPARING,
+    Phase.CONTAINER_CREATED: InstanceState.STARTING,
+    Phase.CONTAINER_STARTED: InstanceState.STARTING,
+    Phase.SERVER_ANSWERING: InstanceState.STARTING,
+}
+
+
+async def make_plan(control: Control, request: PlanRequest) -> LaunchPlan:
+    """Admit the start of a named server and say how it is done; refused with the reason.
+
+    A server that control does not know was started on the hub's own page: it is registered here.
+    """
+    if not request.name:
+        raise Invalid(
+            "This workbench has named instances only.",
+            f"Create one at {control.settings.service_prefix}",
+        )
+    async with control.db.write() as session:
+        row = await _known(session, request)
+        if row is None:
+            row = await _register(session, control, request)
+        elif row.desired == Desired.DELETED:
+            raise Conflict(f"{row.display_name!r} is being deleted.", "Use another name.")
+        _check_options(row, request)
+        await reserve(session, control, row)
+        if row.desired != Desired.RUNNING:
+            want(control, row, Desired.RUNNING, InstanceState.CREATING)
+            row.attempts = 0
+        row.attempt += 1
+        row.asked, row.failure = True, ""
+        row.changed_at = control.clock()
+        image = await session.get_one(Image, row.image_id)
+        workspace = await session.get_one(Workspace, row.workspace_id)
+        plan = _plan(control, row, image, workspace, await leased(session, row.id))
+        event = add_event(session, control, row)
+    folders = [_home(workspace, row.owner), _shared(workspace)]
+    tell(control, row, event)
+    try:
+        await control.engine.make_folders(folders)
+    except DswError as error:
+        await note_failure(control, row.id, Reason.ENGINE_FAILED, error.sentence)
+        raise
+    return plan
+
+
+async def note_failure(control: Control, instance_id: str, reason: Reason, message: str) -> None:
+    """The current start cannot succeed; the reconciler ends it when the hub has let go of it."""
+    async with control.db.write() as session:
+        row = await session.get_one(Instance, instance_id)
+        if row.failure or row.desired != Desired.RUNNING:
+            return
+        row.failure, row.reason, row.message = reason, reason, message
+    control.wake.set()
+
+
+def _plan(
+    control: Control, row: Instance, image: Image, workspace: Workspace, gpus: list[str]
+) -> LaunchPlan:
+    spec = Spec.model_validate(row.spec)
+    settings = control.settings
+    mounts = [
+        _mount(control, _home(workspace, row.owner), HOME),
+        _mount(control, _shared(workspace), SHARED),
+    ]
+    environment = {
+        "DSW_INSTANCE_ID": row.id,
+        "DSW_INSTANCE_NAME": row.name,
+        "DSW_WORKSPACE": workspace.name,
+        "DSW_CONTROL_URL": f"{settings.control_url}{settings.service_prefix}".rstrip("/"),
+        "DSW_SPEC_CPU": f"{spec.cpu:g}",
+        "DSW_SPEC_MEMORY": str(spec.memory),
+    }
+    if control.engine.isolated:
+        environment["HOME"] = HOME
+    if settings.images.ca_file and control.engine.isolated:
+        source = str(bundle_path(settings))
+        mounts.append(Mount(kind=MountKind.BIND, source=source, target=BUNDLE, read_only=True))
+        environment |= dict.fromkeys(CA_VARIABLES, BUNDLE)
+    return LaunchPlan(
+        installation=settings.installation,
+        instance_id=row.id,
+        attempt=row.attempt,
+        owner=row.owner,
+        name=row.name,
+        workspace_id=row.workspace_id,
+        image_id=image.id,
+        image_name=image.name,
+        image_reference=image.reference,
+        image_digest=image.digest,
+        cpu=spec.cpu,
+        memory=spec.memory,
+        shared_memory=spec.shared_memory,
+        pids=spec.pids,
+        gpu_devices=gpus,
+        environment=environment,
+        mounts=mounts,
+        home=str(PurePosixPath(settings.nas_root) / _home(workspace, row.owner)),
+        network=network_name(settings.installation),
+        sudo=workspace.sudo,
+        replace=row.replace,
+    )
+
+
+def _mount(control: Control, folder: str, target: str) -> Mount:
+    kind, source, options = control.engine.mount_source(folder)
+    return Mount(kind=MountKind(kind), source=source, target=target, driver_options=options)
+
+
+def _home(workspace: Workspace, owner: str) -> str:
+    """The folder of a user in a workspace, below the NAS root."""
+    return f"{workspace.id}/home/{slug(owner)}"
+
+
+def _shared(workspace: Workspace) -> str:
+    return f"{workspace.id}/shared"
+
+
+async def _known(session: AsyncSession, request: PlanRequest) -> Instance | None:
+    row: Instance | None = await session.scalar(
+        select(Instance).where(
+            Instance.owner == request.owner,
+            Instance.name == request.name,
+            Instance.deleted_at.is_(None),
+        )
+    )
+    return row
+
+
+async def _register(session: AsyncSession, control: Control, request: PlanRequest) -> Instance:
+    caller = Caller(name=request.owner)
+    options = request.options
+    workspace = await workspaces.find(session, caller, options.workspace)
+    await require(session, caller, workspace.id, Action.INSTANCE_USE_OWN)
+    image_id = options.image or (await catalog.first_official(session)).id
+    image = await catalog.usable(session, control, caller, workspace.id, image_id)
+    spec = spec_named(control, options.spec or control.settings.specs[0].name)
+    row = new_row(control, request.owner, check_server_name(request.name), workspace.id)
+    row.display_name = request.name
+    row.image_id, row.image_name = image.id, image.name
+    row.spec = spec.model_dump(mode="json")
+    session.add(row)
+    return row
+
+
+def _check_options(row: Instance, request: PlanRequest) -> None:
+    """The hub keeps the options of an old start; only those that still fit are let pass."""
+    options = request.options
+    asked = (("image", options.image, row.image_id), ("spec", options.spec, row.spec["name"]))
+    for what, wanted, is_now in asked:
+        if wanted is not None and wanted != is_now:
+            raise Conflict(
+                f"{row.display_name!r} has another {what}.",
+                "Change it in the console, then start it without options.",
+            )
+
+
+async def take_report(control: Control, instance_id: str, report: PhaseReport) -> None:
+    """Note what a spawner did. A report of an older attempt is history and changes nothing."""
+    async with control.db.write() as session:
+        row = await session.get(Instance, instance_id)
+        if row is None or row.deleted_at is not None:
+            raise NotFound(f"There is no instance {instance_id[:40]!r}.")
+        if report.attempt != row.attempt and report.phase is not Phase.DELETED:
+            return
+        if not _apply(control, row, report):
+            return
+        row.message, row.percent = report.message, report.percent
+        event = add_event(session, control, row)
+        event.bytes_done, event.bytes_total = report.bytes_done, report.bytes_total
+    tell(control, row, event)
+    control.wake.set()
+
+
+def _apply(control: Control, row: Instance, report: PhaseReport) -> bool:
+    """Change the row as the report says; whether there was anything to change."""
+    state = STATE_OF_PHASE.get(report.phase)
+    if state is not None:
+        if row.desired != Desired.RUNNING or row.state not in IS_STARTING:
+            return False
+        if row.state != InstanceState.RECOVERING:
+            row.state, row.reason = state, ""
+        return True
+    if report.phase is Phase.FAILED:
+        if row.desired != Desired.RUNNING:
+            return False
+        row.failure = report.reason or Reason.ENGINE_FAILED
+        row.reason = row.failure
+        return True
+    if report.phase is Phase.DELETED:
+        if row.desired == Desired.DELETED:
+            return False
+        want(control, row, Desired.DELETED, InstanceState.DELETING)
+        return True
+    # The hub stops the server on its own account: its owner pressed stop there.
+    if row.desired != Desired.RUNNING or row.failure or row.state in AT_REST:
+        return False
+    want(control, row, Desired.STOPPED, InstanceState.STOPPING)
+    return True

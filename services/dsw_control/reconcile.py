@@ -1,0 +1,231 @@
+"""The reconciler of instances: gathers the facts, asks `dsw.lifecycle`, does the one step."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import structlog
+from sqlalchemy import or_, select
+
+from dsw.errors import DswError, RemoteError, Unavailable
+from dsw.instances import AT_REST, IS_UP, Desired, InstanceState, Reason
+from dsw.lifecycle import ContainerView, Do, Facts, HubView, Step, next_step
+from dsw_control.context import Control
+from dsw_control.engines.base import ContainerFact
+from dsw_control.history import add_event, tell, tell_gone
+from dsw_control.hub import hub_view
+from dsw_control.instances import end
+from dsw_control.plans import note_failure
+from dsw_control.sentences import sentence_for
+from dsw_control.store.tables import Instance
+
+log = structlog.get_logger()
+
+SETTLED = timedelta(seconds=6)
+"""How long silence must last before it is acted on: longer than the spawner's retry of a report."""
+
+STABLE = timedelta(minutes=10)
+"""A server that was up this long has shown that it works: its failed starts are forgotten."""
+
+
+class Reconciler:
+    """Drives every instance towards what is wanted. One step at a time per instance."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self._busy: dict[str, asyncio.Task[None]] = {}
+
+    async def turn(self) -> None:
+        """Look at all instances that are not at rest, and start a step for each that needs one."""
+        busy = set(self._busy)
+        rows = await self._rows()
+        containers = await self._containers()
+        users = await self._users(rows)
+        for row in rows:
+            # What was busy when the facts were read may have moved since.
+            if row.id in busy or row.id in self._busy:
+                continue
+            facts = self._facts(row, users, containers)
+            step = next_step(facts)
+            if step.do is Do.WAIT:
+                continue
+            task = asyncio.create_task(self._do(row, step, facts), name=f"instance {row.id}")
+            self._busy[row.id] = task
+            task.add_done_callback(partial(self._done, row.id))
+
+    def _done(self, instance_id: str, _task: asyncio.Task[None]) -> None:
+        del self._busy[instance_id]
+
+    async def drain(self) -> None:
+        """Wait for the steps under way."""
+        await asyncio.gather(*self._busy.values(), return_exceptions=True)
+
+    async def _rows(self) -> Sequence[Instance]:
+        async with self._control.db.read() as session:
+            return (
+                await session.scalars(
+                    select(Instance).where(
+                        Instance.deleted_at.is_(None),
+                        or_(
+                            Instance.state.not_in([state.value for state in AT_REST]),
+                            Instance.desired == Desired.DELETED,
+                            Instance.admitted.is_(True),
+                        ),
+                    )
+                )
+            ).all()
+
+    async def _containers(self) -> dict[str, ContainerFact] | None:
+        try:
+            return await self._control.engine.containers()
+        except DswError:
+            return None
+
+    async def _users(self, rows: Sequence[Instance]) -> dict[str, Any]:
+        """User models by name: those with running servers in few pages, the rest one by one."""
+        users: dict[str, Any] = {}
+        if not rows:
+            return users
+        try:
+            if any(row.state in IS_UP for row in rows):
+                async for model in self._control.hub.active_users():
+                    users[model["name"]] = model
+            moving = {row.owner for row in rows if row.state not in IS_UP}
+            moving |= {row.owner for row in rows} - users.keys()
+            for owner in moving:
+                users[owner] = await self._control.hub.user(owner)
+        except DswError as error:
+            log.warning("hub not readable", error=error.sentence)
+            return {}
+        return users
+
+    def _facts(
+        self,
+        row: Instance,
+        users: dict[str, Any],
+        containers: dict[str, ContainerFact] | None,
+    ) -> Facts:
+        hub = hub_view(users[row.owner], row.name) if row.owner in users else HubView.UNKNOWN
+        fact = _container(self._control, row, containers)
+        return Facts(
+            desired=Desired(row.desired),
+            state=InstanceState(row.state),
+            hub=hub,
+            container=fact.view,
+            admitted=row.admitted,
+            asked=row.asked,
+            failure=Reason(row.failure),
+            exit_code=fact.exit_code,
+            oom=fact.oom,
+            attempts=row.attempts,
+            settled=self._control.clock() - row.changed_at > SETTLED,
+        )
+
+    async def _do(self, row: Instance, step: Step, facts: Facts) -> None:
+        control = self._control
+        try:
+            if step.do is Do.ASK_HUB_TO_START:
+                await self._start(row, step)
+            elif step.do is Do.ASK_HUB_TO_STOP:
+                await control.hub.stop(row.owner, row.name)
+            elif step.do is Do.ASK_HUB_TO_DELETE:
+                await control.hub.delete(row.owner, row.name)
+            elif step.do is Do.STOP_CONTAINER:
+                await control.engine.stop(row.id)
+            elif step.do is Do.REMOVE_CONTAINER:
+                await control.engine.remove(row.id)
+            elif step.do is Do.FORGET:
+                await self._forget(row)
+            elif step.do is Do.ADMIT:
+                await note_failure(
+                    control, row.id, Reason.QUOTA_EXCEEDED, "It lost its place; start it again."
+                )
+            else:
+                await self._become(row, step, facts)
+        except Unavailable as error:
+            log.warning("step postponed", instance=row.id, step=step.do, error=error.sentence)
+        except DswError as error:
+            log.warning("step failed", instance=row.id, step=step.do, error=error.sentence)
+            await asyncio.sleep(1)
+        finally:
+            control.wake.set()
+
+    async def _start(self, row: Instance, step: Step) -> None:
+        control = self._control
+        async with control.db.write() as session:
+            now = await session.get_one(Instance, row.id)
+            if now.desired != Desired.RUNNING or now.attempt != row.attempt:
+                return
+            now.asked, now.attempts = True, now.attempts + 1
+            now.state, now.changed_at = step.state, control.clock()
+            event = add_event(session, control, now)
+        tell(control, now, event)
+        try:
+            await control.hub.start(row.owner, row.name)
+        except RemoteError as error:
+            await note_failure(control, row.id, Reason.HUB_REFUSED, error.message)
+
+    async def _become(self, row: Instance, step: Step, facts: Facts) -> None:
+        """The state changes, with its reason and its sentence."""
+        control = self._control
+        message = await sentence_for(control, row, step, facts)
+        async with control.db.write() as session:
+            now = await session.get_one(Instance, row.id)
+            if (now.desired, now.state, now.attempt) != (row.desired, row.state, row.attempt):
+                return
+            now.state, now.reason, now.message = step.state, step.reason, message
+            now.percent, now.changed_at = None, control.clock()
+            if step.state is InstanceState.RUNNING:
+                now.started_at, now.stopped_at = control.clock(), None
+                now.failure, now.asked, now.replace = "", False, False
+            elif step.state is InstanceState.RECOVERING:
+                if now.started_at and control.clock() - now.started_at > STABLE:
+                    now.attempts = 0
+                now.asked = False
+            elif step.state in AT_REST:
+                now.desired = Desired.STOPPED
+                await end(session, control, now)
+            event = add_event(session, control, now)
+        log.info("instance", instance=now.id, state=now.state, reason=now.reason)
+        tell(control, now, event)
+
+    async def _forget(self, row: Instance) -> None:
+        control = self._control
+        async with control.db.write() as session:
+            now = await session.get_one(Instance, row.id)
+            now.deleted_at = control.clock()
+            await end(session, control, now)
+        log.info("instance deleted", instance=row.id)
+        tell_gone(control, now)
+
+    async def sweep(self) -> None:
+        """End containers that no instance owns: left by a crash between two steps."""
+        control = self._control
+        containers = await control.engine.containers()
+        async with control.db.read() as session:
+            rows = await session.scalars(select(Instance).where(Instance.id.in_(containers)))
+            known = {row.id: row for row in rows}
+        for instance_id, fact in containers.items():
+            row = known.get(instance_id)
+            if row is not None and row.deleted_at is not None:
+                log.warning("removing the container of a deleted instance", instance=instance_id)
+                await control.engine.remove(instance_id)
+            elif fact.view is ContainerView.RUNNING and (
+                row is None or (row.desired == Desired.STOPPED and row.state in AT_REST)
+            ):
+                log.warning("stopping a container that should not run", instance=instance_id)
+                await control.engine.stop(instance_id)
+
+
+def _container(
+    control: Control, row: Instance, containers: dict[str, ContainerFact] | None
+) -> ContainerFact:
+    if not control.engine.isolated:
+        return ContainerFact(view=ContainerView.UNSEEN)
+    if containers is None:
+        return ContainerFact(view=ContainerView.UNKNOWN)
+    return containers.get(row.id, ContainerFact(view=ContainerView.ABSENT))

@@ -1,0 +1,1 @@
+"""Control's database: tables, sessions, migrations."""

@@ -1,0 +1,28 @@
+"""Rows of the database as the views that clients get."""
+
+from __future__ import annotations
+
+from dsw.images import ImageView
+from dsw.instances import InstanceView
+from dsw.snapshots import SnapshotView
+from dsw_control.context import Control
+from dsw_control.store.tables import Image, Instance, Snapshot
+
+
+def instance_view(control: Control, row: Instance) -> InstanceView:
+    """An instance with the path of its server."""
+    fields = {name: getattr(row, name) for name in _FIELDS}
+    return InstanceView(**fields, url=control.url_of(row.owner, row.name))
+
+
+_FIELDS = frozenset(InstanceView.model_fields) - {"url"}
+
+
+def image_view(row: Image) -> ImageView:
+    """A catalog image."""
+    return ImageView.model_validate(row)
+
+
+def snapshot_view(row: Snapshot) -> SnapshotView:
+    """A snapshot."""
+    return SnapshotView.model_validate(row)
