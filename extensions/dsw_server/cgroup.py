@@ -21,8 +21,8 @@ def read(mount: Path = MOUNT, membership: Path = MEMBERSHIP) -> Usage | None:
     Without a memory limit the cgroup is not an instance's own (a login session, the whole
     machine), and its figures would count other people's work.
     """
-    paths = _paths(membership)
     try:
+        paths = _paths(membership)
         if "" in paths and not (mount / "memory").is_dir():
             return _read_v2(_folder(mount, paths[""]))
         return _read_v1(mount, paths)

@@ -1,0 +1,189 @@
+"""A real Jupyter server with the extension, and something that answers in control's place."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.polling import eventually
+
+INSTANCE = "dsw-aaaaaaaaaaaa"
+OWN = "snap-bbbbbbbbbbbb"
+FOREIGN = "snap-cccccccccccc"
+CONTROL_TOKEN = "token-for-control"
+JUPYTER_TOKEN = "token-for-jupyter"
+
+
+def snapshot(snapshot_id: str, instance_id: str = INSTANCE, **values: Any) -> dict[str, Any]:
+    """A SnapshotView as control sends it."""
+    return {
+        "id": snapshot_id,
+        "instance_id": instance_id,
+        "workspace_id": "ws-dddddddddddd",
+        "owner": "alice",
+        "name": "mine",
+        "state": "Copying",
+        "bytes_done": 5,
+        "bytes_total": 10,
+        "created_at": "2026-01-01T00:00:00Z",
+        **values,
+    }
+
+
+@dataclass
+class StandInControl:
+    """Speaks control's contract for one instance, so that the forwarding is tested over HTTP."""
+
+    url: str = ""
+    calls: list[tuple[str, str, Any]] = field(default_factory=list)
+    refusal: tuple[int, bytes] | None = None
+
+    def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
+        """Status and body of one request below `/services/dsw/api`."""
+        self.calls.append((method, path, body))
+        if self.refusal:
+            return self.refusal
+        routes: dict[tuple[str, str], tuple[int, Any]] = {
+            ("GET", f"/instances/{INSTANCE}"): (200, {"id": INSTANCE, "name": "train"}),
+            ("GET", f"/snapshots?instance={INSTANCE}"): (
+                200,
+                {"items": [snapshot(OWN)], "next": None},
+            ),
+            ("GET", f"/snapshots/{OWN}"): (200, snapshot(OWN)),
+            ("GET", f"/snapshots/{FOREIGN}"): (200, snapshot(FOREIGN, "dsw-eeeeeeeeeeee")),
+            ("POST", f"/instances/{INSTANCE}/snapshots"): (202, snapshot(OWN, state="Preparing")),
+            ("POST", f"/snapshots/{OWN}/cancel"): (200, snapshot(OWN, state="Cancelled")),
+        }
+        missing = {"code": "not_found", "detail": f"There is no {path}.", "status": 404}
+        return routes.get((method, path), (404, missing))
+
+
+@pytest.fixture(scope="module")
+def standing_control() -> Iterator[StandInControl]:
+    stand_in = StandInControl()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            authorized = self.headers["Authorization"] == f"Bearer {CONTROL_TOKEN}"
+            length = int(self.headers.get("Content-Length") or 0)
+            body = json.loads(self.rfile.read(length)) if length else None
+            path = self.path.removeprefix("/services/dsw/api")
+            problem = {"code": "not_authenticated", "detail": "Who are you?"}
+            answer = stand_in.answer(self.command, path, body) if authorized else (401, problem)
+            status, content = answer
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(
+                content if isinstance(content, bytes) else json.dumps(content).encode()
+            )
+
+        do_POST = do_GET
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        stand_in.url = f"http://127.0.0.1:{server.server_port}/services/dsw"
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield stand_in
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def control(standing_control: StandInControl) -> StandInControl:
+    """Control as each test finds it: nothing was asked yet, and it refuses nothing."""
+    standing_control.calls.clear()
+    standing_control.refusal = None
+    return standing_control
+
+
+def an_unused_port() -> int:
+    """A port that nothing listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class Server:
+    """A running Jupyter server; `client` sends its token."""
+
+    process: subprocess.Popen[bytes]
+    base_url: str
+    client: httpx.Client
+
+    def stranger(self) -> httpx.Client:
+        """A client without any credential; the caller closes it."""
+        return httpx.Client(base_url=self.base_url, trust_env=False, timeout=30)
+
+
+@pytest.fixture(scope="module")
+def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
+    """Starts `jupyter server` with these variables; all are stopped at the end."""
+    started: list[Server] = []
+
+    def start(**environ: str) -> Server:
+        server = _launch(tmp_path_factory.mktemp("server"), environ)
+        started.append(server)
+        eventually(lambda: _answers(server), timeout=60, every=0.1)
+        return server
+
+    yield start
+    for server in started:
+        server.client.close()
+        server.process.terminate()
+        server.process.wait(20)
+
+
+def _launch(folder: Path, environ: dict[str, str]) -> Server:
+    port = an_unused_port()
+    base_url = f"http://127.0.0.1:{port}/user/alice/train/"
+    foreign = re.compile("DSW_|JUPYTER")
+    clean = {key: value for key, value in os.environ.items() if not foreign.match(key)}
+    # Extensions that happen to be installed here would only make the start slower.
+    command = [
+        *(sys.executable, "-m", "jupyter_server", "--allow-root", "--no-browser"),
+        *(f"--port={port}", "--port-retries=0", f"--ServerApp.root_dir={folder}"),
+        "--ServerApp.base_url=/user/alice/train/",
+        "--ServerApp.jpserver_extensions={'dsw_server': True, 'jupyterlab': False, "
+        "'jupyter_lsp': False, 'notebook_shim': False, 'jupyter_server_proxy': False}",
+    ]
+    own = {"JUPYTER_TOKEN": JUPYTER_TOKEN, "JUPYTER_CONFIG_DIR": str(folder), **environ}
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(command, env={**clean, **own}, stderr=log)
+    headers = {"Authorization": f"token {JUPYTER_TOKEN}"}
+    client = httpx.Client(base_url=base_url, headers=headers, trust_env=False, timeout=30)
+    return Server(process, base_url, client)
+
+
+def _answers(server: Server) -> bool:
+    assert server.process.poll() is None, "the server ended"
+    try:
+        return server.client.get("api").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def server(start_server: Callable[..., Server], standing_control: StandInControl) -> Server:
+    """A server that was started as this instance."""
+    return start_server(
+        DSW_CONTROL_URL=standing_control.url,
+        DSW_INSTANCE_ID=INSTANCE,
+        JUPYTERHUB_API_TOKEN=CONTROL_TOKEN,
+    )
