@@ -1,0 +1,158 @@
+"""`dsw instances`: create, list, start, stop, change and delete instances."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dsw.cli.credentials import client
+from dsw.cli.find import find_image, find_instance
+from dsw.cli.output import AsJson, console, show, show_one, when
+from dsw.cli.progress import wait_for_instance
+from dsw.client import Client
+from dsw.instances import InstanceChange, InstanceCreate, InstanceView
+
+app = typer.Typer(help="Your instances.", no_args_is_help=True)
+
+Key = Annotated[str, typer.Argument(metavar="INSTANCE", help="Name, display name or id.")]
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is done.")]
+Timeout = Annotated[float, typer.Option(help="Seconds to wait.")]
+
+
+@app.command("list")
+def list_(
+    everybody: Annotated[
+        bool, typer.Option("--all", help="Everybody's; for administrators.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List instances."""
+    with client() as api:
+        items = api.instances(everybody)
+    columns = {
+        "NAME": lambda item: item.name,
+        "STATE": lambda item: item.state.value,
+        "IMAGE": lambda item: item.image_name,
+        "SPEC": lambda item: f"{item.spec.name} ({item.spec.summary})",
+        "STARTED": lambda item: when(item.started_at),
+        "ID": lambda item: item.id,
+    }
+    if everybody:
+        columns = {"OWNER": lambda item: item.owner, **columns}
+    show(items, columns, as_json, "No instances. Make one: dsw instances create")
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="Display name, in any script.")] = "instance",
+    image: Annotated[str, typer.Option(help="Name or id. Default: the first official.")] = "",
+    spec: Annotated[str, typer.Option(help="A spec's name. Default: the first.")] = "",
+    workspace: Annotated[str | None, typer.Option(help="Name or id.")] = None,
+    start: Annotated[bool, typer.Option("--start/--no-start")] = True,
+    wait: Wait = True,
+    timeout: Timeout = 600,
+    as_json: AsJson = False,
+) -> None:
+    """Create an instance and start it."""
+    with client() as api:
+        body = InstanceCreate(
+            workspace=workspace,
+            display_name=name,
+            image=find_image(api, image).id,
+            spec=spec or api.specs()[0].name,
+            start=start,
+        )
+        _finish(api, api.create_instance(body), wait and start, timeout, as_json)
+
+
+@app.command()
+def start(key: Key, wait: Wait = True, timeout: Timeout = 600, as_json: AsJson = False) -> None:
+    """Start a stopped or failed instance."""
+    with client() as api:
+        item = api.start_instance(find_instance(api, key).id)
+        _finish(api, item, wait, timeout, as_json)
+
+
+@app.command()
+def stop(key: Key, wait: Wait = True, timeout: Timeout = 120, as_json: AsJson = False) -> None:
+    """Stop an instance; what was installed in it stays."""
+    with client() as api:
+        item = api.stop_instance(find_instance(api, key).id)
+        _finish(api, item, wait, timeout, as_json)
+
+
+@app.command()
+def change(
+    key: Key,
+    display_name: Annotated[str | None, typer.Option(help="Another display name.")] = None,
+    image: Annotated[str | None, typer.Option(help="Another image, by name or id.")] = None,
+    spec: Annotated[str | None, typer.Option(help="Another spec.")] = None,
+    discard_changes: Annotated[
+        bool, typer.Option(help="Agree that what was installed in the container is lost.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Change the display name, or the image or spec of a stopped instance."""
+    with client() as api:
+        body = InstanceChange(
+            display_name=display_name,
+            image=find_image(api, image).id if image else None,
+            spec=spec,
+            discard_changes=discard_changes,
+        )
+        item = api.change_instance(find_instance(api, key).id, body)
+        show_one(item, as_json, _line(api, item))
+
+
+@app.command()
+def delete(
+    key: Key,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete an instance with what was installed in it; /mnt/workspace stays."""
+    with client() as api:
+        item = find_instance(api, key)
+        if not yes:
+            typer.confirm(
+                f"Delete {item.display_name!r}? What was installed in it is lost; files in "
+                "/mnt/workspace stay.",
+                abort=True,
+            )
+        api.delete_instance(item.id)
+        console.print(f"{item.name} is being deleted.", markup=False)
+
+
+@app.command()
+def events(
+    key: Key,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they happen.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what happened to an instance."""
+    with client() as api:
+        item = find_instance(api, key)
+        if not follow:
+            columns = {
+                "TIME": lambda event: event.at.astimezone().strftime("%H:%M:%S"),
+                "STATE": lambda event: event.state,
+                "REASON": lambda event: event.reason,
+                "MESSAGE": lambda event: event.message,
+            }
+            show(api.events(item.id), columns, as_json, "Nothing happened yet.")
+            return
+        for event in api.follow(item.id):
+            at = event.at.astimezone().strftime("%H:%M:%S")
+            line = f"{at}  {event.state}  {event.reason}  {event.message}".rstrip()
+            show_one(event, as_json, line)
+
+
+def _finish(api: Client, item: InstanceView, wait: bool, timeout: float, as_json: bool) -> None:
+    if wait:
+        item = wait_for_instance(api, item, timeout)
+    show_one(item, as_json, _line(api, item))
+
+
+def _line(api: Client, item: InstanceView) -> str:
+    origin = api.url.split("/", 3)
+    return f"{item.name}  {item.state.value}  {'/'.join(origin[:3])}{item.url}lab"
