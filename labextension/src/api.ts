@@ -1,0 +1,79 @@
+/** How the routes of the server extension are called, and what their refusals mean. */
+
+import type { IApi, IMetrics, ISnapshot, ISnapshotRequest } from './tokens.js';
+
+/** As much of `fetch` as is needed; the path is below `{base_url}dsw/api/`. */
+export type Fetch = (
+  path: string,
+  init: { method: string; body?: string }
+) => Promise<Response>;
+
+/** A refusal: its message is a sentence for people. Status 0 is no answer at all. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    message: string
+  ) {
+    super(message);
+  }
+
+  /** Whether asking again later may help. */
+  get isTemporary(): boolean {
+    return this.status === 0 || this.status >= 500;
+  }
+}
+
+export class Api implements IApi {
+  constructor(private _fetch: Fetch) {}
+
+  metrics(): Promise<IMetrics> {
+    return this._call('GET', 'metrics');
+  }
+
+  async snapshots(): Promise<ISnapshot[]> {
+    const page = await this._call<{ items: ISnapshot[] }>('GET', 'snapshots');
+    return page.items;
+  }
+
+  snapshot(id: string): Promise<ISnapshot> {
+    return this._call('GET', `snapshots/${encodeURIComponent(id)}`);
+  }
+
+  save(request: ISnapshotRequest): Promise<ISnapshot> {
+    return this._call('POST', 'snapshots', JSON.stringify(request));
+  }
+
+  cancel(id: string): Promise<ISnapshot> {
+    return this._call('POST', `snapshots/${encodeURIComponent(id)}/cancel`);
+  }
+
+  private async _call<T>(
+    method: string,
+    path: string,
+    body?: string
+  ): Promise<T> {
+    let response: Response;
+    try {
+      response = await this._fetch(path, { method, body });
+    } catch {
+      throw new ApiError(0, 'The instance does not answer.');
+    }
+    if (!response.ok) {
+      throw new ApiError(response.status, await sentence(response));
+    }
+    return (await response.json()) as T;
+  }
+}
+
+async function sentence(response: Response): Promise<string> {
+  try {
+    const problem = await response.json();
+    const text = problem.detail ?? problem.message;
+    if (typeof text === 'string' && text) {
+      return text;
+    }
+  } catch {
+    // Not the extension's own answer: a proxy's page says nothing to a user.
+  }
+  return `The instance answered with status ${response.status}.`;
+}

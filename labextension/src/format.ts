@@ -1,0 +1,25 @@
+/** Numbers as people read them. */
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+
+/** `1.5 GiB`; one decimal at most. */
+export function formatBytes(bytes: number): string {
+  const power = Math.min(
+    UNITS.length - 1,
+    Math.max(0, Math.floor(Math.log2(Math.max(1, bytes)) / 10))
+  );
+  const value = bytes / 1024 ** power;
+  return `${Number(value.toFixed(1))} ${UNITS[power]}`;
+}
+
+/** `1.5 / 4 GiB`: the part in the unit of the whole. */
+export function formatShare(part: number, whole: number): string {
+  const [limit, unit] = formatBytes(whole).split(' ');
+  const used = part / 1024 ** UNITS.indexOf(unit);
+  return `${Number(used.toFixed(1))} / ${limit} ${unit}`;
+}
+
+/** Whole per cent of a whole, 0 where there is none, 100 at most. */
+export function percent(part: number, whole: number): number {
+  return whole > 0 ? Math.min(100, Math.floor((100 * part) / whole)) : 0;
+}

@@ -1,0 +1,55 @@
+/** The features, one plugin each. */
+
+import type {
+  JupyterFrontEnd,
+  JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import { ICommandPalette } from '@jupyterlab/apputils';
+import { IMainMenu } from '@jupyterlab/mainmenu';
+import { IStatusBar } from '@jupyterlab/statusbar';
+import { consoleUrl, makeApi } from './request.js';
+import { ResourceStatus } from './resourceStatus.js';
+import { SaveAsImage } from './saveAsImage.js';
+import { CommandIds } from './tokens.js';
+
+const saveAsImage: JupyterFrontEndPlugin<void> = {
+  id: 'jupyterhub-dsw:save-as-image',
+  description: 'Saves the running instance as an image of the catalog.',
+  autoStart: true,
+  optional: [ICommandPalette, IMainMenu],
+  activate: (
+    app: JupyterFrontEnd,
+    palette: ICommandPalette | null,
+    menu: IMainMenu | null
+  ) => {
+    const api = makeApi(app.serviceManager.serverSettings);
+    const feature = new SaveAsImage(api, consoleUrl());
+    const command = CommandIds.saveAsImage;
+    app.commands.addCommand(command, {
+      label: 'Save as Image…',
+      caption: 'Save what is installed in this instance as an image',
+      execute: () => feature.run()
+    });
+    palette?.addItem({ command, category: 'Workbench' });
+    menu?.fileMenu.addGroup([{ command }], 40);
+    // Outside the workbench there is nothing to resume, and nothing to say about it.
+    void app.restored.then(() => feature.resume()).catch(() => undefined);
+  }
+};
+
+const resourceStatus: JupyterFrontEndPlugin<void> = {
+  id: 'jupyterhub-dsw:resource-status',
+  description: 'Shows CPU, memory and GPU of the instance in the status bar.',
+  autoStart: true,
+  requires: [IStatusBar],
+  activate: (app: JupyterFrontEnd, statusBar: IStatusBar) => {
+    const item = new ResourceStatus(makeApi(app.serviceManager.serverSettings));
+    statusBar.registerStatusItem('jupyterhub-dsw:resource-status', {
+      item,
+      align: 'left',
+      rank: 100
+    });
+  }
+};
+
+export default [saveAsImage, resourceStatus];
