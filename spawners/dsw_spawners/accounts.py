@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from nativeauthenticator import NativeAuthenticator
 from nativeauthenticator.handlers import DiscardHandler, ToggleAuthorizationHandler
+from nativeauthenticator.orm import UserInfo
 from tornado import web
 from traitlets import Unicode, default
 
@@ -33,11 +34,11 @@ class SameOriginOnly:
             raise web.HTTPError(403, "Open the authorization page of the hub and choose there.")
 
 
-class ToggleFromHere(SameOriginOnly, ToggleAuthorizationHandler):
+class ToggleFromHere(SameOriginOnly, ToggleAuthorizationHandler):  # type: ignore[misc]
     """Approves a sign-up, or withdraws the approval."""
 
 
-class DiscardFromHere(SameOriginOnly, DiscardHandler):
+class DiscardFromHere(SameOriginOnly, DiscardHandler):  # type: ignore[misc]
     """Discards a sign-up."""
 
 
@@ -47,6 +48,8 @@ class LocalAuthenticator(NativeAuthenticator):  # type: ignore[misc]
     The first administrator is made at start. People sign up themselves, and an administrator
     approves them on the page `/hub/authorize`.
     """
+
+    enable_signup: bool
 
     first_admin = Unicode(
         "",
@@ -94,7 +97,8 @@ class LocalAuthenticator(NativeAuthenticator):  # type: ignore[misc]
 
     def _make_first_admin(self) -> None:
         # NativeAuthenticator makes no account at all while sign-up is closed.
-        signup, self.enable_signup = self.enable_signup, True
+        signup = bool(self.enable_signup)
+        self.enable_signup = True
         made = self.create_user(self.first_admin, self.first_admin_password, is_authorized=True)
         self.enable_signup = signup
         if made is None:
@@ -103,12 +107,7 @@ class LocalAuthenticator(NativeAuthenticator):  # type: ignore[misc]
     def get_authed_users(self) -> set[str]:
         """Who is approved. Not everybody listed in `admin_users`: a stranger could sign up under
         such a name and would be an administrator at once."""
-        return {info.username for info in self._accounts() if info.is_authorized}
-
-    def _accounts(self) -> list[Any]:
-        from nativeauthenticator.orm import UserInfo
-
-        return list(UserInfo.all_users(self.db))
+        return {info.username for info in UserInfo.all_users(self.db) if info.is_authorized}
 
     def is_password_strong(self, password: str) -> bool:
         """Also refuses what bcrypt cannot hash."""

@@ -1,0 +1,151 @@
+"""How a launch plan reads in the words of Docker's API: pure functions, no engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from docker.types import DeviceRequest, DriverConfig, LogConfig, Mount
+
+from dsw import plan as plans
+from dsw.plan import GID, LABEL_FINGERPRINT, UID, LaunchPlan, MountKind
+from dsw_spawners.run_folder import TARGET
+
+CPU_PERIOD = 100_000
+CAPABILITIES_OF_SUDO = (
+    "AUDIT_WRITE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "SETFCAP",
+    "SETGID",
+    "SETUID",
+)
+LABEL_OWNER = "dsw.owner"
+LABEL_NAME = "dsw.name"
+
+
+def create_arguments(plan: LaunchPlan, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Keyword arguments of `create_container`, without its host configuration.
+
+    `settings` is what the operator set for all containers; where both speak, the plan wins. There
+    is no environment in it: the run folder carries that.
+    """
+    labels = {
+        **settings.get("labels", {}),
+        **plan.labels,
+        LABEL_OWNER: plan.owner,
+        LABEL_NAME: plan.name,
+    }
+    return {
+        **settings,
+        "image": plan.image_digest,
+        "user": f"{UID}:{GID}",
+        "labels": labels,
+    }
+
+
+def host_arguments(
+    plan: LaunchPlan, run_folder: str, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Keyword arguments of `create_host_config`; `settings` as in `create_arguments`."""
+    own = [*(mount(each) for each in plan.mounts), _run_folder_mount(run_folder)]
+    targets = {each["Target"] for each in own}
+    others = [each for each in settings.get("mounts", []) if each["Target"] not in targets]
+    binds = settings.get("binds", {}).items()
+    arguments: dict[str, Any] = {
+        "log_config": LogConfig(type="json-file", config={"max-size": "10m", "max-file": "2"}),
+        **settings,
+        **limits(plan),
+        "shm_size": plan.shared_memory,
+        "network_mode": plan.network,
+        "mounts": others + own,
+        "binds": {source: each for source, each in binds if each["bind"] not in targets},
+        "cap_drop": ["ALL"],
+        "cap_add": _union(settings.get("cap_add"), CAPABILITIES_OF_SUDO if plan.sudo else ()),
+        "security_opt": _union(
+            settings.get("security_opt"), () if plan.sudo else ("no-new-privileges",)
+        ),
+        "init": False,
+        "auto_remove": False,
+        "restart_policy": {"Name": "no"},
+    }
+    arguments.pop("nano_cpus", None)
+    if plan.gpu_devices:
+        arguments["device_requests"] = [
+            DeviceRequest(device_ids=list(plan.gpu_devices), capabilities=[["gpu"]])
+        ]
+    return arguments
+
+
+def limits(plan: LaunchPlan) -> dict[str, int]:
+    """What the container may use at most; swap is not on top of memory."""
+    return {
+        "cpu_period": CPU_PERIOD,
+        "cpu_quota": round(plan.cpu * CPU_PERIOD),
+        "mem_limit": plan.memory,
+        "memswap_limit": plan.memory,
+        "pids_limit": plan.pids,
+    }
+
+
+def update_body(plan: LaunchPlan) -> dict[str, int]:
+    """The body of `POST /containers/{id}/update`. The Python client knows no pids limit there."""
+    return {
+        "CpuPeriod": CPU_PERIOD,
+        "CpuQuota": round(plan.cpu * CPU_PERIOD),
+        "Memory": plan.memory,
+        "MemorySwap": plan.memory,
+        "PidsLimit": plan.pids,
+    }
+
+
+def mount(each: plans.Mount) -> Mount:
+    """One mount of the plan. A volume of a driver is not filled from the image: the NAS decides
+    what is in it, and may refuse what root writes."""
+    if each.kind is MountKind.BIND:
+        return Mount(each.target, each.source, type="bind", read_only=each.read_only)
+    driver = DriverConfig("local", dict(each.driver_options)) if each.driver_options else None
+    return Mount(
+        each.target,
+        each.source,
+        type="volume",
+        read_only=each.read_only,
+        no_copy=bool(each.driver_options),
+        driver_config=driver,
+    )
+
+
+def fits(plan: LaunchPlan, container: Mapping[str, Any]) -> bool:
+    """Whether the kept container can run the plan after an update of its limits."""
+    labels = container["Config"]["Labels"] or {}
+    return bool(labels.get(LABEL_FINGERPRINT) == plan.fingerprint)
+
+
+def differences(plan: LaunchPlan, container: Mapping[str, Any]) -> list[str]:
+    """In people's words: what of the plan the kept container (as inspected) cannot become."""
+    host = container["HostConfig"]
+    requests = host.get("DeviceRequests") or []
+    devices = [device for request in requests for device in request.get("DeviceIDs") or []]
+    sudo = not any(opt.startswith("no-new-privileges") for opt in host.get("SecurityOpt") or [])
+    now = {(each["Target"], each["Source"]) for each in host.get("Mounts") or []}
+    wanted = {(each.target, each.source) for each in plan.mounts}
+    found = {
+        "the image": container["Config"]["Image"] != plan.image_digest,
+        "the shared memory": host.get("ShmSize") != plan.shared_memory,
+        "the GPUs": sorted(devices) != sorted(plan.gpu_devices),
+        "the network": host.get("NetworkMode") != plan.network,
+        "whether sudo works": sudo != plan.sudo,
+        "the mounts": not wanted <= now or len(now - wanted) > 1,
+    }
+    return [name for name, differs in found.items() if differs] or ["how it is set up"]
+
+
+def _run_folder_mount(run_folder: str) -> Mount:
+    return Mount(TARGET, run_folder, type="bind", read_only=True)
+
+
+def _union(one: Iterable[str] | None, other: Iterable[str]) -> list[str]:
+    return sorted({*(one or ()), *other})

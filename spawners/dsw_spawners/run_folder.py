@@ -1,0 +1,69 @@
+"""The host folder through which an instance gets its environment, tokens included.
+
+It is mounted read-only at `/run/dsw`; nothing of it is in the container's own configuration, from
+which images and `docker inspect` would show it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from dsw.errors import EngineFailed
+from dsw.plan import GID, UID
+
+TARGET = "/run/dsw"
+TOKEN = "JUPYTERHUB_API_TOKEN"  # noqa: S105  the name of a variable
+
+
+class RunFolder:
+    """`<data_dir>/run/instances/<instance id>`, mode 0700; with `owner` None it stays the hub's."""
+
+    def __init__(
+        self, data_dir: str, instance_id: str, owner: tuple[int, int] | None = (UID, GID)
+    ) -> None:
+        self.path = Path(data_dir).absolute() / "run" / "instances" / instance_id
+        self._owner = owner
+
+    def write(self, environment: Mapping[str, str]) -> None:
+        """Put the environment there, whole or not at all; `EngineFailed` when it cannot be."""
+        aside = self.path / ".environment.new"
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.mkdir(mode=0o700, exist_ok=True)
+            self._give(self.path)
+            aside.unlink(missing_ok=True)
+            aside.touch(mode=0o600)
+            aside.write_text(json.dumps(dict(environment)))
+            self._give(aside)
+            aside.chmod(0o400)
+            aside.replace(self.path / "environment")
+        except OSError as error:
+            raise EngineFailed(
+                f"The instance's environment cannot be written to {self.path}: {error.strerror}.",
+                f"The hub has to run as root, or as uid {UID}, to hand it over.",
+            ) from error
+
+    def token(self) -> str:
+        """The hub token that the running server holds; empty when there is none."""
+        try:
+            return str(json.loads((self.path / "environment").read_text()).get(TOKEN, ""))
+        except (OSError, ValueError):
+            return ""
+
+    def clear(self) -> None:
+        """Take the environment away. The folder stays: a kept container mounts it."""
+        with contextlib.suppress(OSError):
+            (self.path / "environment").unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _give(self, path: Path) -> None:
+        if self._owner and (os.geteuid(), os.getegid()) != self._owner:
+            os.chown(path, *self._owner)
