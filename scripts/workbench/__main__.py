@@ -10,8 +10,6 @@ from workbench import venv
 from workbench.arguments import DEFAULT_DATA, ROOT, parse
 from workbench.steps import Refused, Steps
 
-SERVICES = ["agent", "control", "host", "hub"]
-
 
 def main() -> None:
     """Hand over to `workbench.commands` in the environment's own Python."""
@@ -20,8 +18,7 @@ def main() -> None:
     data = getattr(arguments, "data_dir", DEFAULT_DATA)
     try:
         if arguments.command != "down":
-            extras = SERVICES if arguments.command == "up" else [*SERVICES, "instance", "test"]
-            venv.ensure(Steps(data / "logs" / "up.log", started), extras)
+            venv.ensure(Steps(data / "logs" / "up.log", started))
         elif not venv.PYTHON.exists():
             print("Nothing runs here: scripts/up has not been called yet.")
             return

@@ -20,6 +20,6 @@ def extra(environ: Mapping[str, str], bundle: Path = BUNDLE, added: Path = ADDED
         path = Path(environ.get(variable, ""))
         if environ.get(variable) and path.is_file():
             return str(path.absolute())
-    if bundle.is_file() and any(added.rglob("*.crt")):
+    if bundle.is_file() and list(added.rglob("*.crt")):
         return str(bundle)
     return ""

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Sequence
@@ -20,21 +21,37 @@ from workbench.processes import Process
 from workbench.steps import Refused, Step, Steps
 
 OFFER = "Without a container engine: scripts/up --engine process (no isolation, no images)."
+ANY_VERSION = "1.41"
 START_DEADLINE = 60.0
+SOCKET = Path("/var/run/docker.sock")
 SYSTEMD = Path("/run/systemd/system")
 LAST_WORDS = re.compile(r"(?:failed to start daemon: |level=(?:fatal|error) msg=)(.+)")
 
 
 def answers() -> str:
     """The version of the engine that answers at DOCKER_HOST or the default socket; else empty."""
-    try:
-        client = docker.from_env(timeout=20)
-        try:
-            return str(client.version()["Version"])
-        finally:
-            client.close()
-    except DockerException:
+    if not _listens():
         return ""
+    # With a version given nothing is negotiated, and the client can be closed whatever happens.
+    client = docker.from_env(version=ANY_VERSION, timeout=20)
+    try:
+        return str(client.api.version(api_version=False)["Version"])
+    except (DockerException, OSError):
+        return ""
+    finally:
+        client.close()
+
+
+def _listens() -> bool:
+    host = os.environ.get("DOCKER_HOST") or f"unix://{SOCKET}"
+    if not host.startswith("unix://"):
+        return True
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(host.removeprefix("unix://"))
+        except OSError:
+            return False
+    return True
 
 
 def ensure(steps: Steps, step: Step, folders: Folders) -> None:
@@ -62,10 +79,9 @@ def _refuse_foreign() -> None:
     host = os.environ.get("DOCKER_HOST", "")
     if host:
         raise Refused(f"No container engine answers at DOCKER_HOST={host}. {OFFER}")
-    socket = Path("/var/run/docker.sock")
-    if socket.exists() and not os.access(socket, os.W_OK):
+    if SOCKET.exists() and not os.access(SOCKET, os.W_OK):
         raise Refused(
-            f"This user may not use the engine at {socket}: an administrator adds the user to the "
+            f"This user may not use the engine at {SOCKET}: an administrator adds the user to the "
             f"group docker, and the user logs in again. {OFFER}"
         )
 
@@ -73,25 +89,20 @@ def _refuse_foreign() -> None:
 def start(command: Sequence[str], folders: Folders) -> str:
     """Start a daemon that outlives this command; its version, or `Refused` with its last words."""
     log = folders.logs / "dockerd.log"
-    with log.open("w") as out:
-        daemon = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
-        )
-    process = Process.of(daemon.pid)
-    if process is not None:
-        process.write(folders.engine_process)
+    daemon = Process.spawn(command, log)
+    daemon.write(folders.engine_process)
     return _wait(daemon, log)
 
 
-def _wait(daemon: subprocess.Popen[bytes] | None, log: Path) -> str:
+def _wait(daemon: Process | None, log: Path) -> str:
     deadline = time.monotonic() + START_DEADLINE
     while time.monotonic() < deadline:
         if version := answers():
             return version
-        if daemon is not None and daemon.poll() is not None:
+        if daemon is not None and not daemon.runs:
             break
         time.sleep(0.2)
-    reason = last_words(log) if log.exists() else "it does not answer"
+    reason = last_words(log) if daemon is not None else "it does not answer"
     raise Refused(f"The container engine cannot start here: {reason}. {OFFER}")
 
 

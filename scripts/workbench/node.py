@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from workbench.arguments import ROOT
@@ -18,6 +19,8 @@ OLDEST = (20, 19)
 NODE_LINKS = VENV / "node" / "bin"
 PROXY = VENV / "proxy"
 PROXY_PROGRAM = PROXY / "node_modules/configurable-http-proxy/bin/configurable-http-proxy"
+LAB_EXTENSION = ROOT / "extensions/dsw_server/labextension"
+LAB_EXTENSION_LINK = VENV / "share/jupyter/labextensions/jupyterhub-dsw"
 PINS = ROOT / "deploy" / "proxy"
 
 
@@ -79,5 +82,17 @@ def ensure_proxy(steps: Steps, step: Step) -> None:
 
 def ensure_built(steps: Steps, step: Step) -> None:
     """Build the console and the JupyterLab extension when their sources changed."""
-    steps.run(step, [ROOT / "scripts" / "build-js", "--if-changed"])
+    steps.run(step, [sys.executable, ROOT / "scripts" / "build-js", "--if-changed"])
+    _link_lab_extension()
     step.result = "console and JupyterLab extension are built"
+
+
+def _link_lab_extension() -> None:
+    # An editable install copies these files, or has none when it was made before they were built.
+    link = LAB_EXTENSION_LINK
+    if link.is_symlink():
+        return
+    if link.exists():
+        shutil.rmtree(link)
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(LAB_EXTENSION)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -39,6 +41,27 @@ class Process:
         except (OSError, ValueError, TypeError):
             return None
         return remembered if remembered.runs else None
+
+    @classmethod
+    def spawn(cls, command: Sequence[str], output: Path) -> Process:
+        """Start a program that outlives this one: own session, no input, output to a new file.
+
+        `OSError` when the program is not there.
+        """
+        program = shutil.which(command[0]) or command[0]
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        pid = os.posix_spawn(
+            program,
+            list(command),
+            os.environ,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, str(output), flags, 0o644),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+            setsid=True,
+        )
+        return cls.of(pid) or cls(pid, "ended at once")
 
     def write(self, path: Path) -> None:
         """Remember this process."""

@@ -41,7 +41,8 @@ class Steps:
         self.started = time.time() if started is None else started
         self.log = log
         self._out = out
-        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (log.parent.parent, log.parent):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if log.exists() and log.stat().st_size > LOG_LIMIT:
             log.unlink()
 

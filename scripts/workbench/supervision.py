@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
 import sys
 import time
 import xmlrpc.client
@@ -30,6 +29,7 @@ UP = frozenset({"STARTING", "RUNNING"})
 HEAD = """\
 [supervisord]
 nodaemon = true
+silent = true
 logfile = ../logs/supervisor.log
 logfile_maxbytes = 5MB
 logfile_backups = 3
@@ -99,26 +99,19 @@ class Supervisor:
         config.write_text(text)
         return changed
 
-    def start(self) -> Process:
+    def start(self) -> None:
         """Start it, detached from this command, and wait until it can be asked."""
         run = self._folders.run
         (run / SOCKET).unlink(missing_ok=True)
         output = run / "supervisor.out"
-        with output.open("w") as out:
-            child = subprocess.Popen(
-                [sys.executable, "-m", "supervisor.supervisord", "-c", "supervisord.conf"],
-                cwd=run,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-            )
-        process = Process.of(child.pid)
+        # Names in its configuration are relative to the folder that it starts in.
+        command = ["env", f"--chdir={run}", sys.executable, "-m", "supervisor.supervisord"]
+        process = Process.spawn([*command, "-c", "supervisord.conf"], output)
         deadline = time.monotonic() + 20
-        while process is not None and child.poll() is None and time.monotonic() < deadline:
+        while process.runs and time.monotonic() < deadline:
             if (run / SOCKET).exists():
                 process.write(self._folders.supervisor)
-                return process
+                return
             time.sleep(0.05)
         raise Refused(f"The supervisor did not start: {output.read_text().strip()[-500:]}")
 

@@ -56,7 +56,7 @@ def prepare(arguments: argparse.Namespace, folders: Folders, steps: Steps) -> Se
             step.result = f"dsw-{settings.installation}, this host is {gateway} on it"
         settings = _with_private_host(settings, folders, gateway)
         with steps.step("Images") as step, checkout_lock():
-            images.ensure(steps, step, folders.settings, settings, ["base", "agent"])
+            images.ensure(steps, step, settings.images.ca_file, ["base", "agent"])
         return settings
     return _with_private_host(settings, folders, "")
 

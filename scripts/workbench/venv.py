@@ -8,11 +8,10 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import importlib.util
-import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from workbench import apt
@@ -21,30 +20,27 @@ from workbench.steps import Step, Steps
 
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
-STAMP = VENV / "jupyterhub-dsw.json"
+STAMP = VENV / "jupyterhub-dsw-installed"
 LOCK = ROOT / "requirements.lock"
 
 
-def ensure(steps: Steps, extras: Sequence[str]) -> None:
+def ensure(steps: Steps) -> None:
     """Make the environment and install this project into it, unless that is done already."""
     with steps.step("Python") as step, checkout_lock():
-        made = not _works()
-        if made:
+        if not _works():
             _make(steps, step)
-        installed = _stamp()
-        wanted = set(extras)
-        if installed.get("fingerprint") == fingerprint() and wanted <= set(installed["extras"]):
-            step.result = f"{_version()}, packages as they should be"
+        if STAMP.exists() and STAMP.read_text() == fingerprint():
+            step.result = f"{_version()}, packages as locked"
             return
-        _install(steps, step, sorted(wanted | set(installed.get("extras", []))))
-        step.result = f"{_version()}, packages installed in {VENV.name}"
+        _install(steps, step)
+        step.result = f"{_version()}, packages installed as locked"
 
 
 def fingerprint() -> str:
     """Changes with everything that decides what is installed, and with the checkout's place."""
     digest = hashlib.sha256(str(ROOT).encode())
-    for path in (ROOT / "pyproject.toml", LOCK, ROOT / "core/dsw/_version.py"):
-        digest.update(path.read_bytes() if path.exists() else b"")
+    for path in (ROOT / "pyproject.toml", LOCK, ROOT / "hatch_build.py"):
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
@@ -74,24 +70,12 @@ def _make(steps: Steps, step: Step) -> None:
     steps.run(step, [sys.executable, "-m", "venv", "--clear", str(VENV)])
 
 
-def _install(steps: Steps, step: Step, extras: Sequence[str]) -> None:
+def _install(steps: Steps, step: Step) -> None:
     STAMP.unlink(missing_ok=True)
     pip = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check"]
-    project = f"{ROOT}[{','.join(extras)}]"
-    if LOCK.exists():
-        steps.run(step, [*pip, "--require-hashes", "-r", str(LOCK)])
-        steps.run(step, [*pip, "--no-deps", "-e", project])
-    else:
-        steps.run(step, [*pip, "-e", project])
-    STAMP.write_text(json.dumps({"fingerprint": fingerprint(), "extras": list(extras)}))
-
-
-def _stamp() -> dict[str, str | list[str]]:
-    try:
-        stamp = json.loads(STAMP.read_text())
-    except (OSError, ValueError):
-        return {}
-    return stamp if isinstance(stamp, dict) else {}
+    steps.run(step, [*pip, "--require-hashes", "-r", str(LOCK)])
+    steps.run(step, [*pip, "--no-deps", "-e", str(ROOT)])
+    STAMP.write_text(fingerprint())
 
 
 def _version() -> str:

@@ -1,0 +1,103 @@
+"""`scripts/test`: everything that the tests need on a fresh machine, then all of them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from workbench import apt, certificates, check, engine, images, node
+from workbench.arguments import DEFAULT_DATA, ROOT
+from workbench.folders import Folders
+from workbench.steps import Refused, Step, Steps
+from workbench.venv import checkout_lock
+
+PROGRAMS = {
+    "chromium": "chromium",
+    "docker-registry": "docker-registry",
+    "mmdebstrap": "mmdebstrap",
+}
+"""What tests call, and the package that has it."""
+
+WITHOUT_ENGINE = ["-m", "not docker and not e2e"]
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run the checks, the JavaScript tests and pytest; with arguments, pytest alone."""
+    folders = Folders(DEFAULT_DATA / "test")
+    folders.make()
+    steps = Steps(folders.setup_log, float(os.environ.get("WORKBENCH_STARTED", "0")) or None)
+    chosen: list[str] = arguments.pytest
+    with folders.lock(), prepared(folders, steps) as selection:
+        failed = 0 if chosen else check.run([*check.checks(), *javascript_tests()])
+        if failed:
+            sys.stderr.write("The tests run nevertheless; the command fails at its end.\n")
+        code = subprocess.run(
+            [sys.executable, "-m", "pytest", *selection, *chosen],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            check=False,
+            env=environment(),
+        ).returncode
+    return code or failed
+
+
+def environment() -> dict[str, str]:
+    """The caller's environment without what only this command's own Python needs."""
+    return {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+
+
+@contextmanager
+def prepared(folders: Folders, steps: Steps) -> Iterator[list[str]]:
+    """The machine with all that tests need; gives the arguments that pytest needs beside."""
+    with checkout_lock():
+        with steps.step("Node") as step:
+            node.ensure_node(step)
+        with steps.step("Proxy") as step:
+            node.ensure_proxy(steps, step)
+        with steps.step("JavaScript parts") as step:
+            node.ensure_built(steps, step)
+    with steps.step("Test programs") as step:
+        ensure_programs(steps, step)
+    try:
+        yield ensure_engine(folders, steps)
+    finally:
+        engine.stop(folders)
+
+
+def ensure_programs(steps: Steps, step: Step) -> None:
+    """Install what tests call; its services are not started."""
+    missing = sorted(package for name, package in PROGRAMS.items() if not shutil.which(name))
+    if not list(Path("/usr/lib/postgresql").glob("*/bin/postgres")):
+        missing.append("postgresql")
+    if missing:
+        why = f"Tests need {', '.join(missing)}."
+        apt.install(steps, step, missing, why, start_services=False)
+    step.result = f"installed {', '.join(missing)}" if missing else "all here"
+
+
+def javascript_tests() -> list[check.Check]:
+    """The unit tests of the JavaScript parts."""
+    return [
+        check.Check(f"Tests {folder.name}", ["npm", "test"], folder) for folder in check.JAVASCRIPT
+    ]
+
+
+def ensure_engine(folders: Folders, steps: Steps) -> list[str]:
+    """The engine and the images. Without one, the tests that need none; refused in CI."""
+    try:
+        with steps.step("Container engine") as step:
+            engine.ensure(steps, step, folders)
+    except Refused as refusal:
+        if os.environ.get("CI"):
+            raise
+        print(f"{refusal}\nTests that need a container engine are left out.")
+        return WITHOUT_ENGINE
+    with steps.step("Images") as step, checkout_lock():
+        images.ensure(steps, step, certificates.extra(os.environ), ["base", "minimal", "agent"])
+    return []
