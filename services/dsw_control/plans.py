@@ -70,9 +70,8 @@ async def make_plan(control: Control, request: PlanRequest) -> LaunchPlan:
         image = await session.get_one(Image, row.image_id)
         workspace = await session.get_one(Workspace, row.workspace_id)
         plan = _plan(control, row, image, workspace, await leased(session, row.id))
-        event = add_event(session, control, row)
     folders = [_home(workspace, row.owner), _shared(workspace)]
-    tell(control, row, event)
+    tell(control, row)
     try:
         await control.engine.make_folders(folders)
     except DswError as error:

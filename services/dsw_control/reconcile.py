@@ -28,6 +28,9 @@ log = structlog.get_logger()
 SETTLED = timedelta(seconds=6)
 """How long silence must last before it is acted on: longer than the spawner's retry of a report."""
 
+REPORT_LOOKS, REPORT_PAUSE = 20, 0.1
+"""How often, and how many seconds apart, a spawner's report of a refused start is looked for."""
+
 STABLE = timedelta(minutes=10)
 """A server that was up this long has shown that it works: its failed starts are forgotten."""
 
@@ -161,13 +164,25 @@ class Reconciler:
             if now.desired != Desired.RUNNING or now.attempt != row.attempt:
                 return
             now.asked, now.attempts = True, now.attempts + 1
-            now.state, now.changed_at = step.state, control.clock()
+            now.state, now.reason = step.state, ""
+            now.message = "Resources are reserved; the hub is asked to start the server."
+            now.changed_at = control.clock()
             event = add_event(session, control, now)
         tell(control, now, event)
         try:
             await control.hub.start(row.owner, row.name)
         except RemoteError as error:
-            await note_failure(control, row.id, Reason.HUB_REFUSED, error.message)
+            if not await self._reported(row.id):
+                await note_failure(control, row.id, Reason.HUB_REFUSED, error.message)
+
+    async def _reported(self, instance_id: str) -> bool:
+        """Whether the spawner tells the reason itself, which it may do after the hub's answer."""
+        for _ in range(REPORT_LOOKS):
+            async with self._control.db.read() as session:
+                if (await session.get_one(Instance, instance_id)).failure:
+                    return True
+            await asyncio.sleep(REPORT_PAUSE)
+        return False
 
     async def _become(self, row: Instance, step: Step, facts: Facts) -> None:
         """The state changes, with its reason and its sentence."""
@@ -177,7 +192,11 @@ class Reconciler:
             now = await session.get_one(Instance, row.id)
             if (now.desired, now.state, now.attempt) != (row.desired, row.state, row.attempt):
                 return
-            now.state, now.reason, now.message = step.state, step.reason, message
+            if step.state is InstanceState.FAILED and now.failure:
+                now.reason = now.failure
+            else:
+                now.reason, now.message = step.reason, message
+            now.state = step.state
             now.percent, now.changed_at = None, control.clock()
             if step.state is InstanceState.RUNNING:
                 now.started_at, now.stopped_at = control.clock(), None

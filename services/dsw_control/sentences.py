@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dsw.instances import InstanceState, Reason
+from dsw.instances import Reason
 from dsw.lifecycle import Facts, Step
 from dsw.specs import Spec
 from dsw.units import format_size
@@ -13,9 +13,7 @@ LOG_LINES = 10
 
 
 async def sentence_for(control: Control, row: Instance, step: Step, facts: Facts) -> str:
-    """The reason in words; of a failed start, what the spawner has already said."""
-    if facts.failure is not Reason.NONE and step.state is InstanceState.FAILED:
-        return row.message
+    """The reason in words. A failed start keeps the sentence that came with its failure."""
     memory = format_size(Spec.model_validate(row.spec).memory)
     match step.reason:
         case Reason.OUT_OF_MEMORY:
