@@ -51,6 +51,9 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Folders
 def daemon(folder: Path) -> list[str]:
     """A daemon that touches nothing of another one's."""
     return [
+        # In a network of its own: without a bridge it would remove the `docker0` of the other.
+        "unshare",
+        "--net",
         "dockerd",
         f"--data-root={folder}/root",
         f"--exec-root={folder}/exec",
