@@ -51,9 +51,10 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Folders
 def daemon(folder: Path) -> list[str]:
     """A daemon that touches nothing of another one's."""
     return [
-        # In a network of its own: without a bridge it would remove the `docker0` of the other.
+        # Of its own: the network, where it would remove `docker0`, and the mounts, which it leaves.
         "unshare",
         "--net",
+        "--mount",
         "dockerd",
         f"--data-root={folder}/root",
         f"--exec-root={folder}/exec",
