@@ -10,8 +10,7 @@ import sys
 from dsw import secret_files, settings
 from dsw.errors import ConfigError
 from dsw.secret_files import SecretFiles
-from dsw_spawners import hub_traits
-from dsw_spawners.accounts import LocalAuthenticator
+from dsw_spawners import accounts, hub_traits
 
 # The database holds password hashes, and is made with the mode that this leaves.
 os.umask(0o077)
@@ -51,10 +50,13 @@ c.JupyterHub.db_url = conf.hub_database
 c.JupyterHub.cookie_secret_file = str(secrets.path(secret_files.COOKIE))
 
 # Who people are.
-c.JupyterHub.authenticator_class = LocalAuthenticator
+c.JupyterHub.authenticator_class = accounts.LocalAuthenticator
 c.Authenticator.admin_users = set(conf.hub.admins)
 c.LocalAuthenticator.first_admin = conf.hub.admins[0] if conf.hub.admins else ""
 c.LocalAuthenticator.first_admin_password = admin_password
+
+if "authenticator_class" not in conf.hub.traits.get("JupyterHub", {}):
+    hub_traits.apply(c, {"JupyterHub": accounts.page_traits(conf.hub.base_url)})
 
 # What they may do, and the control service.
 c.JupyterHub.custom_scopes = hub_traits.CUSTOM_SCOPES

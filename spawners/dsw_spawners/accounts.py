@@ -6,7 +6,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from nativeauthenticator import NativeAuthenticator
-from nativeauthenticator.handlers import DiscardHandler, ToggleAuthorizationHandler
+from nativeauthenticator.handlers import (
+    TEMPLATE_DIR,
+    DiscardHandler,
+    ToggleAuthorizationHandler,
+)
 from nativeauthenticator.orm import UserInfo
 from tornado import web
 from traitlets import Unicode, default
@@ -120,6 +124,19 @@ class LocalAuthenticator(NativeAuthenticator):  # type: ignore[misc]
         return await super().authenticate(handler, data)
 
     def get_handlers(self, app: Any) -> list[tuple[str, Any]]:
-        """The account pages, with approval and discarding from the hub's own page only."""
+        """The account pages: the hub's own login (NativeAuthenticator's does not work with
+        JupyterHub 6), approval and discarding from the hub's own page only."""
         own = {ToggleAuthorizationHandler: ToggleFromHere, DiscardHandler: DiscardFromHere}
-        return [(path, own.get(page, page)) for path, page in super().get_handlers(app)]
+        pages = super().get_handlers(app)
+        return [(path, own.get(page, page)) for path, page in pages if path != "/login"]
+
+
+def page_traits(base_url: str) -> dict[str, Any]:
+    """Traits of JupyterHub that link the account pages from the login page and the menu."""
+    signup = f'<a href="{base_url}hub/signup">Ask for an account</a>'
+    return {
+        "template_paths": [TEMPLATE_DIR],
+        "template_vars": {
+            "announcement_login": f"New here? {signup}; an administrator approves it."
+        },
+    }
