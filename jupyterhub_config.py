@@ -44,6 +44,8 @@ c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{conf.hub.proxy_api_port}"
 c.ConfigurableHTTPProxy.auth_token = proxy_token
 c.JupyterHub.cleanup_servers = False
 c.JupyterHub.cleanup_proxy = False
+# A proxy that was started again has no routes: so soon the hub gives them back, in seconds.
+c.JupyterHub.last_activity_interval = 10
 
 # What it keeps.
 c.JupyterHub.db_url = conf.hub_database
