@@ -1,0 +1,59 @@
+/** How the console speaks to the API: XSRF header, time limit, one error type, and the sign-in. */
+import createClient from "openapi-fetch";
+
+import { apiUrl } from "./base";
+import { connection } from "./connection";
+import { Problem, problemOf, unreachable } from "./problem";
+import type { paths } from "./schema";
+import { signInUnlessJustDone } from "./session";
+
+const TIME_LIMIT_MS = 30_000;
+const SAFE = new Set(["GET", "HEAD", "OPTIONS"]);
+
+export const client = createClient<paths>({
+  baseUrl: apiUrl(""),
+  credentials: "same-origin",
+  fetch: send,
+});
+
+async function send(request: Request): Promise<Response> {
+  const token = cookie("dsw-xsrf");
+  if (token && !SAFE.has(request.method)) request.headers.set("X-DSW-XSRF", token);
+  const signal = AbortSignal.any([request.signal, AbortSignal.timeout(TIME_LIMIT_MS)]);
+  try {
+    return await fetch(request, { signal });
+  } catch (error) {
+    // react-query aborts what nobody waits for any more; that says nothing about the network.
+    if (request.signal.aborted) throw error;
+    connection.report(false);
+    throw unreachable();
+  }
+}
+
+interface Answer<T> {
+  data?: T | undefined;
+  error?: unknown;
+  response: Response;
+}
+
+/** The data of a successful answer; throws a `Problem` otherwise. */
+export async function unwrap<T>(pending: Promise<Answer<T>>): Promise<T> {
+  const { data, error, response } = await pending;
+  if (response.ok) {
+    connection.report(true);
+    return data as T;
+  }
+  const problem = problemOf(response.status, error);
+  connection.report(!problem.isLostConnection);
+  if (problem.isSignedOut) signInUnlessJustDone();
+  throw problem;
+}
+
+export const mayHelpToRetry = (failures: number, error: unknown): boolean =>
+  failures < 2 && error instanceof Problem && error.status >= 500;
+
+function cookie(name: string): string | undefined {
+  const start = `${name}=`;
+  const pair = document.cookie.split("; ").find((part) => part.startsWith(start));
+  return pair && decodeURIComponent(pair.slice(start.length));
+}

@@ -1,0 +1,49 @@
+/** An instance's state, the sentence that explains it, and how far a start or a saving is. */
+import { Button, Progress } from "antd";
+
+import type { Instance, Snapshot } from "../api/models";
+import { StateMark } from "../common/StateMark";
+import { progressOf, snapshotLook } from "../snapshots/states";
+import { isStarting, lookOf } from "./states";
+
+interface Props {
+  instance: Instance;
+  snapshot: Snapshot | undefined;
+  onShowSnapshot: () => void;
+}
+
+export function StateCell({ instance, snapshot, onShowSnapshot }: Props) {
+  const look = lookOf(instance.state);
+  return (
+    <div className="state-cell">
+      <StateMark label={look.label} tone={look.tone} />
+      {instance.message && <p title={instance.message}>{instance.message}</p>}
+      {isStarting(instance.state) && instance.state !== "Queuing" && (
+        <StartProgress instance={instance} />
+      )}
+      {snapshot && <SavingLine snapshot={snapshot} onShow={onShowSnapshot} />}
+    </div>
+  );
+}
+
+export function StartProgress({ instance }: { instance: Instance }) {
+  const percent = instance.percent ?? 0;
+  return (
+    <Progress
+      percent={Math.floor(percent)}
+      status="active"
+      size="small"
+      aria-label={`Start of ${instance.display_name}`}
+    />
+  );
+}
+
+function SavingLine({ snapshot, onShow }: { snapshot: Snapshot; onShow: () => void }) {
+  const { percent } = progressOf(snapshot);
+  const label = snapshotLook(snapshot.state).label;
+  return (
+    <Button type="link" size="small" className="flush" onClick={onShow}>
+      {`Saving “${snapshot.name}”: ${label}${percent === undefined ? "" : `, ${percent} %`}`}
+    </Button>
+  );
+}

@@ -1,0 +1,65 @@
+/** What each state means on the screen: its words, its colour, and what can be done in it. */
+import type { Instance, InstanceState } from "../api/models";
+
+export type Tone = "good" | "busy" | "idle" | "warn" | "bad";
+
+interface Look {
+  label: string;
+  tone: Tone;
+}
+
+const LOOKS: Record<InstanceState, Look> = {
+  Creating: { label: "Creating", tone: "busy" },
+  Queuing: { label: "Queuing", tone: "warn" },
+  ResourceAllocating: { label: "Allocating resources", tone: "busy" },
+  EnvPreparing: { label: "Preparing environment", tone: "busy" },
+  Starting: { label: "Starting", tone: "busy" },
+  Running: { label: "Running", tone: "good" },
+  Updating: { label: "Updating", tone: "busy" },
+  Saving: { label: "Running, saving", tone: "good" },
+  SaveFailed: { label: "Running, save failed", tone: "warn" },
+  Stopping: { label: "Stopping", tone: "busy" },
+  Stopped: { label: "Stopped", tone: "idle" },
+  Recovering: { label: "Recovering", tone: "busy" },
+  Deleting: { label: "Deleting", tone: "busy" },
+  Failed: { label: "Failed", tone: "bad" },
+};
+
+const UP: ReadonlySet<string> = new Set(["Running", "Saving", "SaveFailed"]);
+const AT_REST: ReadonlySet<string> = new Set(["Stopped", "Failed"]);
+const STARTING: ReadonlySet<string> = new Set([
+  "Creating",
+  "Queuing",
+  "ResourceAllocating",
+  "EnvPreparing",
+  "Starting",
+  "Recovering",
+]);
+
+/** A newer server may know states that this page does not: they are shown as they are. */
+export const lookOf = (state: string): Look =>
+  (LOOKS as Partial<Record<string, Look>>)[state] ?? { label: state, tone: "idle" };
+
+export const isUp = (state: string): boolean => UP.has(state);
+export const isStarting = (state: string): boolean => STARTING.has(state);
+
+export interface Allowed {
+  open: boolean;
+  start: boolean;
+  stop: boolean;
+  save: boolean;
+  change: boolean;
+  remove: boolean;
+}
+
+export function allowedIn({ state }: Pick<Instance, "state">): Allowed {
+  const leaving = state === "Stopping" || state === "Deleting";
+  return {
+    open: isUp(state),
+    start: AT_REST.has(state),
+    stop: isUp(state) || isStarting(state),
+    save: state === "Running" || state === "SaveFailed",
+    change: !leaving && state !== "Saving",
+    remove: state !== "Deleting",
+  };
+}

@@ -1,0 +1,67 @@
+/** Start, stop and delete, with the confirmation that says what is lost. */
+import { App } from "antd";
+
+import { calls } from "../api/calls";
+import type { Instance } from "../api/models";
+import { useAction } from "../common/useAction";
+
+export interface InstanceActions {
+  start: (instance: Instance) => void;
+  stop: (instance: Instance) => void;
+  remove: (instance: Instance) => void;
+  /** Id of the instance that a request is under way for. */
+  busy: string | undefined;
+}
+
+export function useInstanceActions(onDeleted?: () => void): InstanceActions {
+  const { modal } = App.useApp();
+  const start = useAction({
+    run: (instance: Instance) => calls.startInstance(instance.id),
+    list: "instances",
+    refused: (instance) => `“${instance.display_name}” was not started`,
+  });
+  const stop = useAction({
+    run: (instance: Instance) => calls.stopInstance(instance.id),
+    list: "instances",
+    refused: (instance) => `“${instance.display_name}” was not stopped`,
+  });
+  const remove = useAction({
+    run: (instance: Instance) => calls.deleteInstance(instance.id),
+    list: "instances",
+    refused: (instance) => `“${instance.display_name}” was not deleted`,
+  });
+  const pending = [start, stop].find((action) => action.isPending);
+  return {
+    start: start.mutate,
+    stop: stop.mutate,
+    busy: pending?.variables?.id,
+    remove: (instance) =>
+      void modal.confirm({
+        title: `Delete “${instance.display_name}”?`,
+        content: <WhatIsLost />,
+        okText: "Delete",
+        okButtonProps: { danger: true },
+        autoFocusButton: "cancel",
+        onOk: () =>
+          remove.mutateAsync(instance).then(
+            () => onDeleted?.(),
+            () => undefined,
+          ),
+      }),
+  };
+}
+
+function WhatIsLost() {
+  return (
+    <>
+      <p>
+        What was installed or changed in its container is lost: packages, system files, and
+        everything outside the mounted folders. Save it as an image first if you need that.
+      </p>
+      <p>
+        Files in <code>/mnt/workspace</code> and <code>/mnt/shared</code> stay, and so do images
+        that were saved from it.
+      </p>
+    </>
+  );
+}

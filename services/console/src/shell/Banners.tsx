@@ -1,0 +1,38 @@
+/** What concerns every view: a lost connection, and instances without isolation. */
+import { Alert } from "antd";
+import { useEffect, useSyncExternalStore } from "react";
+import { useQueryClient } from "@tanstack/react-query";
+
+import { connection } from "../api/connection";
+import type { Me } from "../api/models";
+
+export function Banners({ me }: { me: Me }) {
+  const reachable = useSyncExternalStore(connection.subscribe, connection.isReachable);
+  const queries = useQueryClient();
+  useEffect(() => {
+    if (reachable) void queries.invalidateQueries();
+  }, [reachable, queries]);
+  return (
+    <>
+      {!reachable && (
+        <Alert
+          type="warning"
+          showIcon
+          className="banner"
+          role="alert"
+          title="The connection to the workbench is lost."
+          description="Your instances keep running. What you see may be old; the page catches up by itself as soon as the workbench answers."
+        />
+      )}
+      {!me.isolated && (
+        <Alert
+          type="info"
+          showIcon
+          className="banner"
+          title="Instances are local processes here, without isolation and without images."
+          description="Everybody's instances run on this host as they are: limits do not hold, and nothing can be saved as an image. Install a container engine to change that."
+        />
+      )}
+    </>
+  );
+}

@@ -1,0 +1,95 @@
+/** The bar at the top: name of the workbench, views, state of the connection, and the user. */
+import { DownOutlined, HomeOutlined, LogoutOutlined, SettingOutlined } from "@ant-design/icons";
+import { Button, Dropdown, Tooltip, type MenuProps } from "antd";
+import { useContext } from "react";
+
+import { logoutUrl } from "../api/base";
+import type { Me } from "../api/models";
+import { LiveContext } from "../api/queries";
+import type { StreamState } from "../api/stream";
+import { Logo } from "./Logo";
+import { hubPage } from "./me";
+import { hrefOf, type Page } from "./route";
+
+const VIEWS: { page: Page; label: string }[] = [
+  { page: "instances", label: "Instances" },
+  { page: "images", label: "Images" },
+  { page: "snapshots", label: "Snapshots" },
+];
+
+export function Header({ me, page }: { me: Me; page: Page }) {
+  return (
+    <header className="header">
+      <a className="skip" href="#content" onClick={focusContent}>
+        Skip to the content
+      </a>
+      <a className="brand" href={hrefOf("instances")}>
+        <Logo />
+        <span className="brand-name">DSW Workbench</span>
+      </a>
+      <nav className="views" aria-label="Views">
+        {VIEWS.map((view) => (
+          <a
+            key={view.page}
+            href={hrefOf(view.page)}
+            aria-current={view.page === page ? "page" : undefined}
+          >
+            {view.label}
+          </a>
+        ))}
+      </nav>
+      <LiveMark />
+      <UserMenu me={me} />
+    </header>
+  );
+}
+
+const LIVE_TEXT: Record<StreamState, [label: string, hint: string]> = {
+  live: ["Live", "Changes appear as they happen."],
+  connecting: ["Connecting", "The live connection is being opened."],
+  lost: ["Every few seconds", "The live connection is broken; the page asks for changes instead."],
+};
+
+function LiveMark() {
+  const state = useContext(LiveContext);
+  const [label, hint] = LIVE_TEXT[state];
+  return (
+    <Tooltip title={hint}>
+      <span className="live" data-state={state} role="status">
+        <span className="dot" aria-hidden="true" />
+        <span className="live-text">{label}</span>
+      </span>
+    </Tooltip>
+  );
+}
+
+function UserMenu({ me }: { me: Me }) {
+  const items: MenuProps["items"] = [
+    link("home", "Hub home", hubPage(me, "home"), <HomeOutlined />),
+    ...(me.admin ? [link("admin", "Hub administration", hubPage(me, "admin"), <SettingOutlined />)] : []),
+    { type: "divider" },
+    link("logout", "Log out", logoutUrl(), <LogoutOutlined />),
+    { type: "divider" },
+    { key: "version", disabled: true, label: `Version ${me.version}, engine ${me.engine}` },
+  ];
+  return (
+    <Dropdown menu={{ items }} trigger={["click"]} placement="bottomRight">
+      <Button type="text" className="user" aria-label={`Account of ${me.name}`}>
+        <span className="avatar" aria-hidden="true">
+          {me.name.slice(0, 1).toUpperCase()}
+        </span>
+        <span className="user-name">{me.name}</span>
+        <DownOutlined className="user-more" />
+      </Button>
+    </Dropdown>
+  );
+}
+
+function link(key: string, label: string, href: string, icon: React.ReactNode) {
+  return { key, icon, label: <a href={href}>{label}</a> };
+}
+
+function focusContent(event: React.MouseEvent): void {
+  event.preventDefault();
+  document.getElementById("content")?.focus();
+}

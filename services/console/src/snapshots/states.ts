@@ -1,0 +1,35 @@
+/** What each state of a snapshot means on the screen. */
+import type { Snapshot, SnapshotState } from "../api/models";
+import { formatProgress, percentOf } from "../common/format";
+import type { Tone } from "../instances/states";
+
+const LOOKS: Record<SnapshotState, { label: string; tone: Tone }> = {
+  Preparing: { label: "Preparing", tone: "busy" },
+  Copying: { label: "Copying", tone: "busy" },
+  Freezing: { label: "Freezing", tone: "busy" },
+  Pushing: { label: "Storing the image", tone: "busy" },
+  Saved: { label: "Saved", tone: "good" },
+  Failed: { label: "Failed", tone: "bad" },
+  Cancelled: { label: "Cancelled", tone: "idle" },
+};
+
+export const snapshotLook = (state: string): { label: string; tone: Tone } =>
+  (LOOKS as Partial<Record<string, { label: string; tone: Tone }>>)[state] ?? {
+    label: state,
+    tone: "idle",
+  };
+
+export const hasEnded = ({ state }: Pick<Snapshot, "state">): boolean =>
+  state === "Saved" || state === "Failed" || state === "Cancelled";
+
+/** The snapshot that is under way for an instance, if any. */
+export const activeOf = (snapshots: readonly Snapshot[], instanceId: string) =>
+  snapshots.find((item) => item.instance_id === instanceId && !hasEnded(item));
+
+/** How far it is: whole per cent where the total is known, and the bytes as text. */
+export function progressOf(snapshot: Snapshot): { percent: number | undefined; text: string } {
+  const { state, bytes_done: done, bytes_total: total } = snapshot;
+  if (state === "Saved") return { percent: 100, text: formatProgress(done, null) };
+  if (!done && !total) return { percent: undefined, text: "" };
+  return { percent: percentOf(done, total), text: formatProgress(done, total) };
+}
