@@ -20,7 +20,7 @@ class DswError(Exception):
     code: ClassVar[str] = "internal"
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
+        super().__init__(f"{message} {hint}".strip())
         self.message = message
         self.hint = hint
 

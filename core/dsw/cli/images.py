@@ -10,11 +10,14 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.status import Status
 
 from dsw.errors import DswError
 from dsw.images_build import Builder, BuildOptions, Step, find_catalog
 from dsw.settings import load
+
+LINE_WIDTH = 120
 
 app = typer.Typer(help="Build the container images.", no_args_is_help=True)
 
@@ -114,11 +117,11 @@ class _Progress:
         self.say(f"{step.stage} {step.number}/{step.total}  {step.text}".strip())
 
     def say(self, text: str) -> None:
-        line = f"{self._what:10} {self.elapsed:>5}  {text}"
-        shown = (
-            line if len(line) <= self._console.width else line[: self._console.width - 4] + "..."
-        )
+        width = self._console.width if self._console.is_terminal else LINE_WIDTH
+        shown = f"{self._what:10} {self.elapsed:>5}  {text}"
+        if len(shown) > width - 2:
+            shown = f"{shown[: width - 5]}..."
         if self._status is None:
             self._console.print(shown, markup=False)
         else:
-            self._status.update(shown.replace("[", r"\["))
+            self._status.update(escape(shown))

@@ -78,5 +78,5 @@ def _run(command: list[str], checkout: Path) -> None:
         command, cwd=checkout, capture_output=True, text=True, errors="replace", check=False
     )
     if done.returncode:
-        said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
+        said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-40:])
         raise DswError(f"The project's wheel could not be made:\n\n{said}\n")
