@@ -79,10 +79,16 @@ class Registry:
         return Upload(self, repository, answer)
 
     def manifest(self, repository: str, reference: str) -> tuple[dict[str, Any], str]:
-        """A manifest or an index, and its media type."""
+        """A manifest or an index of the base image, and its media type."""
         accept = ", ".join((DOCKER_MANIFEST, OCI_MANIFEST, *INDEXES))
         path = f"/v2/{repository}/manifests/{reference}"
-        answer = self.call("GET", path, (200,), headers={"Accept": accept})
+        answer = self.call("GET", path, (200, 404), headers={"Accept": accept})
+        if answer.status_code == 404:
+            raise SnapshotFailed(
+                FailureReason.BASE_LAYERS_MISSING,
+                f"The base image {self.host}/{repository}@{reference} is not in the registry.",
+                "Push it there again, then save again.",
+            )
         tree = answer.json()
         return tree, tree.get("mediaType") or answer.headers.get("Content-Type", "")
 
@@ -158,7 +164,9 @@ class Upload:
     def finish(self) -> str:
         """End the upload; the digest of the blob."""
         digest = f"sha256:{self._digest.hexdigest()}"
-        answer = self._registry.call("PUT", self._location, (201,), params={"digest": digest})
+        # The address may carry a query of its own, which must stay.
+        address = str(httpx.URL(self._location).copy_add_param("digest", digest))
+        answer = self._registry.call("PUT", address, (201,))
         self._registry.check_digest(answer, digest)
         return digest
 
