@@ -3,21 +3,17 @@
 import { formatBytes, percent } from './format.js';
 import type { ISnapshot, SnapshotState } from './tokens.js';
 
-/** A line for people; `progress` is 0 to 1, or nothing while it cannot be known. */
+/** A line for people. */
 export interface IProgress {
   kind: 'in-progress' | 'success' | 'error' | 'info';
   message: string;
-  progress?: number;
 }
 
-const DOING: Record<SnapshotState, string> = {
+const DOING: Partial<Record<SnapshotState, string>> = {
   Preparing: 'preparing',
   Copying: 'copying files',
   Freezing: 'copying what changed meanwhile',
-  Pushing: 'storing the image',
-  Saved: '',
-  Failed: '',
-  Cancelled: ''
+  Pushing: 'storing the image'
 };
 
 export function hasEnded(snapshot: ISnapshot): boolean {
@@ -38,14 +34,10 @@ export function describe(snapshot: ISnapshot): IProgress {
       return { kind: 'info', message: `Saving “${name}” was cancelled` };
   }
   const doing = `Saving “${name}”: ${DOING[snapshot.state] ?? snapshot.state}`;
-  if (!total) {
-    const bytes = done ? `, ${formatBytes(done)}` : '';
-    return { kind: 'in-progress', message: doing + bytes };
-  }
-  const share = percent(done, total);
-  return {
-    kind: 'in-progress',
-    message: `${doing}, ${formatBytes(done)} of ${formatBytes(total)} (${share} %)`,
-    progress: share / 100
-  };
+  const bytes = total
+    ? `, ${formatBytes(done)} of ${formatBytes(total)} (${percent(done, total)} %)`
+    : done
+      ? `, ${formatBytes(done)}`
+      : '';
+  return { kind: 'in-progress', message: doing + bytes };
 }

@@ -38,29 +38,29 @@ export class SaveAsImage {
   }
 
   private async _follow(snapshot: ISnapshot): Promise<void> {
-    const id = Notification.emit('', 'in-progress', { autoClose: false });
-    const follower = new Follower(this._api, progress => {
-      Notification.update({
-        id,
-        message: progress.message,
-        type: progress.kind,
-        progress: progress.progress,
-        autoClose: false,
-        actions: this._actions(progress, follower)
-      });
+    let id = '';
+    const follower = new Follower(this._api, ({ kind, message }) => {
+      const actions = this._actions(kind, follower);
+      const options = { autoClose: false as const, actions };
+      const update = { id, message, type: kind, ...options };
+      // Who closed the notification wants no progress, but still the end.
+      const isWanted = !id || kind !== 'in-progress';
+      if (!(id && Notification.update(update)) && isWanted) {
+        id = Notification.emit(message, kind, options);
+      }
     });
     await follower.follow(snapshot);
   }
 
   private _actions(
-    progress: IProgress,
+    kind: IProgress['kind'],
     follower: Follower
   ): Notification.IAction[] {
-    if (progress.kind === 'in-progress') {
+    if (kind === 'in-progress') {
       return [{ label: 'Cancel', callback: event => cancel(event, follower) }];
     }
     const address = this._console;
-    if (progress.kind === 'success' && address) {
+    if (kind === 'success' && address) {
       const callback = (): void => {
         window.open(address, '_blank', 'noopener');
       };

@@ -10,7 +10,7 @@ const FORM = `
     pattern=".*\\S.*" autocomplete="off" spellcheck="false" />
   <p class="dsw-SaveForm-hint">1 to 100 characters. This is what the catalog shows.</p>
   <label for="dsw-save-description">Description</label>
-  <textarea id="dsw-save-description" class="jp-mod-styled" maxlength="2000"
+  <textarea id="dsw-save-description" maxlength="2000"
     placeholder="What was installed, and what for (optional)"></textarea>
   <p class="dsw-SaveForm-hint">
     Installed packages and changed system files are saved; your files in the workspace folder,

@@ -19,9 +19,11 @@ import httpx
 import pytest
 from tests.polling import eventually
 
-INSTANCE = "dsw-aaaaaaaaaaaa"
-OWN = "snap-bbbbbbbbbbbb"
-FOREIGN = "snap-cccccccccccc"
+from dsw.names import new_id
+
+# Fresh ids: whoever stops instances on this machine meanwhile must not take these for theirs.
+INSTANCE = new_id("dsw")
+OWN, FOREIGN = new_id("snap"), new_id("snap")
 CONTROL_TOKEN = "token-for-control"
 JUPYTER_TOKEN = "token-for-jupyter"
 
@@ -49,20 +51,22 @@ class StandInControl:
     url: str = ""
     calls: list[tuple[str, str, Any]] = field(default_factory=list)
     refusal: tuple[int, bytes] | None = None
+    progress: dict[str, Any] = field(default_factory=dict)
 
     def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
         """Status and body of one request below `/services/dsw/api`."""
         self.calls.append((method, path, body))
         if self.refusal:
             return self.refusal
+        if method == "GET" and path == f"/snapshots/{OWN}":
+            return 200, snapshot(OWN, **self.progress)
         routes: dict[tuple[str, str], tuple[int, Any]] = {
             ("GET", f"/instances/{INSTANCE}"): (200, {"id": INSTANCE, "name": "train"}),
             ("GET", f"/snapshots?instance={INSTANCE}"): (
                 200,
-                {"items": [snapshot(OWN)], "next": None},
+                {"items": [snapshot(OWN, **self.progress)], "next": None},
             ),
-            ("GET", f"/snapshots/{OWN}"): (200, snapshot(OWN)),
-            ("GET", f"/snapshots/{FOREIGN}"): (200, snapshot(FOREIGN, "dsw-eeeeeeeeeeee")),
+            ("GET", f"/snapshots/{FOREIGN}"): (200, snapshot(FOREIGN, new_id("dsw"))),
             ("POST", f"/instances/{INSTANCE}/snapshots"): (202, snapshot(OWN, state="Preparing")),
             ("POST", f"/snapshots/{OWN}/cancel"): (200, snapshot(OWN, state="Cancelled")),
         }
@@ -108,6 +112,7 @@ def control(standing_control: StandInControl) -> StandInControl:
     """Control as each test finds it: nothing was asked yet, and it refuses nothing."""
     standing_control.calls.clear()
     standing_control.refusal = None
+    standing_control.progress = {}
     return standing_control
 
 
@@ -134,11 +139,11 @@ class Server:
 
 @pytest.fixture(scope="module")
 def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
-    """Starts `jupyter server` with these variables; all are stopped at the end."""
+    """Starts `jupyter server` (or Lab) with these variables; all are stopped at the end."""
     started: list[Server] = []
 
-    def start(**environ: str) -> Server:
-        server = _launch(tmp_path_factory.mktemp("server"), environ)
+    def start(lab: bool = False, **environ: str) -> Server:
+        server = _launch(tmp_path_factory.mktemp("server"), environ, lab)
         started.append(server)
         eventually(lambda: _answers(server), timeout=60, every=0.1)
         return server
@@ -150,18 +155,19 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
         server.process.wait(20)
 
 
-def _launch(folder: Path, environ: dict[str, str]) -> Server:
+def _launch(folder: Path, environ: dict[str, str], lab: bool) -> Server:
     port = an_unused_port()
     base_url = f"http://127.0.0.1:{port}/user/alice/train/"
     foreign = re.compile("DSW_|JUPYTER")
     clean = {key: value for key, value in os.environ.items() if not foreign.match(key)}
     # Extensions that happen to be installed here would only make the start slower.
+    unused = ("jupyter_lsp", "notebook_shim", "jupyter_server_proxy")
+    enabled = {"dsw_server": True, "jupyterlab": lab, **dict.fromkeys(unused, False)}
     command = [
         *(sys.executable, "-m", "jupyter_server", "--allow-root", "--no-browser"),
         *(f"--port={port}", "--port-retries=0", f"--ServerApp.root_dir={folder}"),
         "--ServerApp.base_url=/user/alice/train/",
-        "--ServerApp.jpserver_extensions={'dsw_server': True, 'jupyterlab': False, "
-        "'jupyter_lsp': False, 'notebook_shim': False, 'jupyter_server_proxy': False}",
+        f"--ServerApp.jpserver_extensions={enabled}",
     ]
     own = {"JUPYTER_TOKEN": JUPYTER_TOKEN, "JUPYTER_CONFIG_DIR": str(folder), **environ}
     with (folder / "server.log").open("wb") as log:

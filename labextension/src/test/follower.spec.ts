@@ -57,10 +57,10 @@ test('a snapshot is followed to its end and every change is shown once', async (
   const ended = await made.follow(snapshot('Preparing'));
   assert.equal(ended?.state, 'Saved');
   assert.deepEqual(
-    shown.map(({ kind, progress }) => [kind, progress]),
+    shown.map(({ kind, message }) => [kind, message.split(': ')[1]]),
     [
-      ['in-progress', 0],
-      ['in-progress', 0.5],
+      ['in-progress', 'preparing, 0 B of 100 B (0 %)'],
+      ['in-progress', 'copying files, 50 B of 100 B (50 %)'],
       ['success', undefined]
     ]
   );

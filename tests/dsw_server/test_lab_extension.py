@@ -1,0 +1,169 @@
+"""The built Lab extension in a real JupyterLab, in a real browser."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Route, expect, sync_playwright
+
+import dsw_server
+
+from .conftest import (
+    CONTROL_TOKEN,
+    INSTANCE,
+    JUPYTER_TOKEN,
+    Server,
+    StandInControl,
+)
+
+pytestmark = pytest.mark.e2e
+
+BUILT = Path(dsw_server.__file__).with_name("labextension")
+GIB = 1024**3
+METRICS = {
+    "cpu_percent": 12.4,
+    "cpu_limit": 2,
+    "memory_used": GIB,
+    "memory_limit": 4 * GIB,
+    "oom_kills": 0,
+    "gpus": [],
+}
+
+
+@pytest.fixture(scope="module")
+def lab(
+    start_server: Callable[..., Server],
+    standing_control: StandInControl,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Server:
+    """JupyterLab with the extension, as behind a hub whose prefix is /base/hub/."""
+    assert (BUILT / "package.json").exists(), "Build the extension first: scripts/build-js"
+    data, config = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("config")
+    # A copy: the build empties its output folder while it works.
+    shutil.copytree(BUILT, data / "labextensions" / "jupyterhub-dsw")
+    (config / "labconfig").mkdir()
+    news = {"@jupyterlab/apputils-extension:announcements": True}
+    page = {"hubPrefix": "/base/hub/", "disabledExtensions": news}
+    (config / "labconfig" / "page_config.json").write_text(json.dumps(page))
+    return start_server(
+        lab=True,
+        JUPYTER_PATH=str(data),
+        JUPYTER_CONFIG_DIR=str(config),
+        DSW_CONTROL_URL=standing_control.url,
+        DSW_INSTANCE_ID=INSTANCE,
+        JUPYTERHUB_API_TOKEN=CONTROL_TOKEN,
+    )
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium",
+            args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+        )
+        yield browser.new_page(viewport={"width": 1200, "height": 760})
+        browser.close()
+
+
+def open_lab(page: Page, lab: Server) -> None:
+    page.goto(f"{lab.base_url}lab?token={JUPYTER_TOKEN}&reset")
+    expect(page.locator(".dsw-ResourceStatus")).to_contain_text("CPU", timeout=90_000)
+
+
+def start_saving(page: Page, name: str) -> None:
+    page.keyboard.press("Control+Shift+C")
+    page.fill(".lm-CommandPalette-input", "Save as Image")
+    page.locator(".lm-CommandPalette-itemLabel", has_text="Save as Image…").click()
+    page.fill("#dsw-save-name", name)
+    page.get_by_role("button", name="Save", exact=True).click()
+
+
+def notification(page: Page, text: str) -> Any:
+    return page.locator(".Toastify__toast", has_text=text)
+
+
+def test_an_instance_is_saved_from_the_menu_and_its_progress_survives_a_reload(
+    page: Page, lab: Server, control: StandInControl
+) -> None:
+    control.progress = {"state": "Saved"}
+    open_lab(page, lab)
+    page.get_by_role("menuitem", name="File").click()
+    page.get_by_text("Save as Image…").click()
+    save = page.get_by_role("button", name="Save", exact=True)
+    expect(save).to_be_disabled()
+    page.fill("#dsw-save-name", "   ")
+    expect(save).to_be_disabled()
+    page.fill("#dsw-save-name", " mine ")
+    page.fill("#dsw-save-description", "with torch")
+    control.progress = {"state": "Copying"}
+    save.click()
+    expect(notification(page, "copying files, 5 B of 10 B (50 %)")).to_be_visible()
+    sent = {"name": "mine", "description": "with torch"}
+    assert ("POST", f"/instances/{INSTANCE}/snapshots", sent) in control.calls
+
+    page.reload()
+    expect(notification(page, "(50 %)")).to_be_visible(timeout=60_000)
+    control.progress = {"state": "Saved"}
+    expect(notification(page, "Saved as image “mine”")).to_be_visible()
+    with page.expect_popup() as popup:
+        page.get_by_role("button", name="Open the console").click()
+    assert popup.value.url.endswith("/base/services/dsw/")
+
+
+def test_a_refusal_and_a_cancelled_save_are_said(
+    page: Page, lab: Server, control: StandInControl
+) -> None:
+    control.progress = {"state": "Saved"}
+    open_lab(page, lab)
+    control.refusal = (409, b'{"code": "conflict", "detail": "It is being saved already."}')
+    start_saving(page, "busy")
+    expect(notification(page, "“busy” was not saved. It is being saved already.")).to_be_visible()
+    control.refusal, control.progress = None, {"state": "Copying"}
+    start_saving(page, "mine")
+    saving = notification(page, "Saving “mine”")
+    expect(saving).to_contain_text("copying files")
+    saving.get_by_role("button", name="Cancel").click()
+    control.progress = {"state": "Cancelled"}
+    expect(notification(page, "Saving “mine” was cancelled")).to_be_visible()
+    assert any(path.endswith("/cancel") for _, path, _ in control.calls)
+
+
+def test_who_closes_the_progress_still_hears_of_the_end(
+    page: Page, lab: Server, control: StandInControl
+) -> None:
+    control.progress = {"state": "Copying"}
+    open_lab(page, lab)
+    saving = notification(page, "Saving “mine”")
+    saving.get_by_role("button", name=re.compile("close|hide", re.IGNORECASE)).click()
+    expect(saving).to_have_count(0)
+    control.progress = {"state": "Failed", "message": "The disk is full."}
+    expect(notification(page, "“mine” was not saved. The disk is full.")).to_be_visible()
+
+
+def test_the_status_bar_warns_and_tells_of_kills(
+    page: Page, lab: Server, control: StandInControl
+) -> None:
+    control.progress = {"state": "Saved"}
+    shown = dict(METRICS)
+
+    def answer(route: Route) -> None:
+        route.fulfill(json=shown)
+
+    page.route("**/dsw/api/metrics*", answer)
+    open_lab(page, lab)
+    status = page.locator(".dsw-ResourceStatus")
+    expect(status).to_have_text("CPU 12 %Memory 1 / 4 GiB")
+    expect(status.locator(".dsw-mod-warning")).to_have_count(0)
+    gpu = {"index": 0, "name": "A100", "utilization": 30, "memory_used": 1, "memory_total": 2}
+    shown.update(memory_used=3.9 * GIB, oom_kills=1, gpus=[gpu])
+    expect(status).to_contain_text("GPU 30 %", timeout=15_000)
+    expect(status.locator(".dsw-mod-warning")).to_have_text("Memory 3.9 / 4 GiB")
+    assert "GPU 0 (A100): 30 %" in (status.get_attribute("title") or "")
+    expect(notification(page, "A process was killed: out of memory")).to_be_visible()
