@@ -10,10 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dsw.errors import EngineFailed, Unavailable
-from dsw.images_build.engine import ImageMissing, docker, image_id, pull
+from dsw.images_build.engine import ImageMissing, image_id, pull
 
 DEFAULT = "debian:bookworm-slim"
 SUITE = "bookworm"
+OWN = f"jupyterhub-dsw/debian:{SUITE}"
 # What Debian's own slim images leave out.
 _SLIM = (
     "path-exclude=/usr/share/doc/*",
@@ -23,14 +24,13 @@ _SLIM = (
 )
 
 
-def find_base(asked: str, prefix: str, say: Callable[[str], None]) -> str:
+def find_base(asked: str, say: Callable[[str], None]) -> str:
     """A reference to a local base image: `asked`, pulled where needed, or for the default a
     Debian of our own where no registry gives it."""
     if image_id(asked):
         return asked
-    own = f"{prefix}/debian:{SUITE}"
-    if asked == DEFAULT and image_id(own):
-        return own
+    if asked == DEFAULT and image_id(OWN):
+        return OWN
     say(f"Pulling {asked}")
     try:
         pull(asked)
@@ -40,12 +40,12 @@ def find_base(asked: str, prefix: str, say: Callable[[str], None]) -> str:
                 error.message, "Name one that is here or can be pulled with --base-image."
             ) from error
         say(f"No registry gives {asked}; making it from Debian's packages")
-        _make(own)
-        return own
+        _make()
+        return OWN
     return asked
 
 
-def _make(reference: str) -> None:
+def _make() -> None:
     _need_mmdebstrap()
     with tempfile.TemporaryDirectory(prefix="dsw-debian-") as folder:
         archive = Path(folder) / "debian.tar"
@@ -53,10 +53,9 @@ def _make(reference: str) -> None:
         command += [f"--dpkgopt={option}" for option in _SLIM]
         _run([*command, SUITE, str(archive)], f"Debian {SUITE} could not be made")
         _run(
-            ["docker", "import", "--change", 'CMD ["bash"]', str(archive), reference],
+            ["docker", "import", "--change", 'CMD ["bash"]', str(archive), OWN],
             "The container engine did not take the new Debian",
         )
-    docker("image", "inspect", reference)
 
 
 def _need_mmdebstrap() -> None:

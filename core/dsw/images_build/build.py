@@ -64,7 +64,7 @@ class Builder:
         self._options = options
         docker("version", "--format", "{{.Server.Version}}")
         self._certificates = read_certificates(options.ca_files or catalog.certificate_files)
-        self._base = find_base(options.base_image, options.tag_prefix, say)
+        self._base = find_base(options.base_image, say)
         say("Making the project's wheel")
         self._wheel = project_wheel(catalog, options.wheel)
 
