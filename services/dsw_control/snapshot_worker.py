@@ -12,7 +12,7 @@ from dsw.errors import DswError, NotFound, Unavailable
 from dsw.images import ImageSource
 from dsw.instances import InstanceState
 from dsw.names import image_tag, new_id
-from dsw.snapshots import AgentReport, AgentRequest, AgentTarget, SnapshotState
+from dsw.snapshots import ENDED, AgentReport, AgentRequest, AgentTarget, SnapshotState
 from dsw_control.context import Control
 from dsw_control.engines.base import SnapshotSource
 from dsw_control.history import add_event, tell
@@ -75,7 +75,8 @@ class SnapshotWorker:
                 await engine.cancel_agent(row.id)
             last = status.reports[-1] if status.reports else None
             if status.exit_code is None:
-                if last is not None:
+                # An end is only an end when the helper has gone with the exit code that fits.
+                if last is not None and last.state not in ENDED:
                     await self._progress(row, last)
                 return
             await self._end(row, await self._outcome(row, last, status.exit_code))

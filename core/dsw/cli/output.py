@@ -14,11 +14,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-console = Console(highlight=False, soft_wrap=True)
+# A pipe has no width: a table that is read by a program is not cut.
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
+KEYS = ("ID", "IMAGE", "NAME", "STATE")
 STYLES = {
     "Running": "green",
     "Saved": "green",
@@ -45,7 +47,7 @@ def show(
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in columns:
-        table.add_column(title, no_wrap=title in ("ID", "NAME", "STATE"))
+        table.add_column(title, no_wrap=title in KEYS, min_width=16 if title == "ID" else None)
     for item in items:
         texts = [value(item) for value in columns.values()]
         table.add_row(*(Text(text, style=STYLES.get(text, "")) for text in texts))
