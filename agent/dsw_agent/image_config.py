@@ -12,29 +12,15 @@ from typing import Any
 from dsw.snapshots import AgentRequest
 from dsw_agent.failures import FailureReason, SnapshotFailed
 
-_LEGACY = ("id", "parent", "parent_id", "container", "container_config", "Size")
-_FROM_INSPECT = {
-    "architecture": "Architecture",
-    "variant": "Variant",
-    "os": "Os",
-    "os.version": "OsVersion",
-    "author": "Author",
-    "created": "Created",
-    "config": "Config",
-}
+_LEGACY = ("id", "parent", "parent_id", "container", "container_config")
 
 
 class BaseConfig:
-    """The configuration of the base image, as OCI, as Docker or as an engine's inspection.
-
-    An inspection may carry the engine's answer about the image's history as `History`.
-    """
+    """The configuration of the base image; OCI and Docker write the parts used here alike."""
 
     def __init__(self, text: str) -> None:
         try:
             tree = json.loads(text)
-            if "rootfs" not in tree and "RootFS" in tree:
-                tree = _from_inspection(tree)
             self.diff_ids = [str(layer) for layer in tree["rootfs"]["diff_ids"]]
         except (ValueError, KeyError, TypeError) as error:
             raise SnapshotFailed(
@@ -84,20 +70,3 @@ def rfc3339(moment: datetime) -> str:
     """A time in UTC; one without a zone is taken for UTC."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return aware.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _from_inspection(tree: dict[str, Any]) -> dict[str, Any]:
-    config = {key: tree[name] for key, name in _FROM_INSPECT.items() if tree.get(name)}
-    config["rootfs"] = {"type": "layers", "diff_ids": tree["RootFS"].get("Layers") or []}
-    config["history"] = [_history_line(line) for line in reversed(tree.get("History") or [])]
-    return config
-
-
-def _history_line(line: dict[str, Any]) -> dict[str, Any]:
-    moment = datetime.fromtimestamp(line.get("Created") or 0, UTC)
-    entry = {"created": rfc3339(moment), "created_by": line.get("CreatedBy", "")}
-    if line.get("Comment"):
-        entry["comment"] = line["Comment"]
-    if not line.get("Size"):
-        entry["empty_layer"] = True
-    return entry

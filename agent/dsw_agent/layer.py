@@ -113,7 +113,8 @@ class Layer:
             if entry is None:
                 self._vanished(planned)
                 return
-            self._settle(planned, tar_format.length(entry))
+            if entry is not planned:
+                self._settle(planned, tar_format.length(entry))
             if entry.kind is Kind.FILE and found.st_nlink > 1:
                 self._written[entry.inode] = entry.path
             yield tar_format.header(entry)
@@ -126,18 +127,17 @@ class Layer:
         """The entry as the file is now, cut to the room there is; None when it is no file."""
         if not stat.S_ISREG(found.st_mode):
             return None
+        first = self._written.get(found.st_ino) if found.st_nlink > 1 else None
         same = (found.st_ino, found.st_ctime_ns) == (planned.inode, planned.ctime)
-        entry = planned
-        if not same or planned.kind is Kind.LINK:
-            try:
-                names = inodes.xattr_names(descriptor)
-            except inodes.Unsupported:
-                return None
-            xattrs = inodes.kept_xattrs(descriptor, names)
-            entry = inodes.entry(planned.path, found, xattrs)
-        first = self._written.get(found.st_ino)
-        if first is not None and found.st_nlink > 1:
-            return inodes.link_to(first, entry)
+        if same and planned.link == (first or ""):
+            return planned
+        try:
+            names = inodes.xattr_names(descriptor)
+        except inodes.Unsupported:
+            return None
+        entry = inodes.entry(planned.path, found, inodes.kept_xattrs(descriptor, names))
+        if first is not None:
+            entry = inodes.link_to(first, entry)
         return self._cut(planned, entry) if self._fixed else entry
 
     def _cut(self, planned: Entry, entry: Entry) -> Entry | None:

@@ -22,7 +22,9 @@ class Reporter:
 
     def say(self, report: AgentReport) -> None:
         """Write a line now."""
-        self._out.write(report.model_dump_json(exclude_defaults=True) + "\n")
+        # ASCII, because the engine's log cuts long lines in pieces, also within a character.
+        line = report.model_dump_json(exclude_defaults=True, ensure_ascii=True)
+        self._out.write(line + "\n")
         self._out.flush()
         self._last, self._state = self._clock(), report.state
 

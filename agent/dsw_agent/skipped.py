@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 SHOWN = 200
+LONGEST = 120
+"""Characters of a path that are shown; a report is one line in the engine's log."""
+
+
+def readable(path: str) -> str:
+    """A path (relative to the root) as valid and not too long text."""
+    text = "/" + path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[: LONGEST // 2]}...{text[-LONGEST // 2 :]}"
 
 
 class Skipped:
@@ -15,8 +25,7 @@ class Skipped:
     def add(self, path: str, reason: str) -> None:
         """Note a path (relative to the root)."""
         if len(self._lines) < SHOWN:
-            readable = path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-            self._lines.append(f"/{readable}: {reason}")
+            self._lines.append(f"{readable(path)}: {reason}")
         else:
             self._more += 1
 

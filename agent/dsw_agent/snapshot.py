@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from dsw.snapshots import AgentReport, AgentRequest, SnapshotState
 from dsw_agent.delivery import Target
@@ -16,10 +17,13 @@ from dsw_agent.reporting import Reporter
 from dsw_agent.skipped import Skipped
 from dsw_agent.walk import Walk
 
+_SYS_ADMIN = 21
+
 
 def take(request: AgentRequest, reporter: Reporter, cancellation: Cancellation) -> AgentReport:
     """Make the image; the last report. `SnapshotFailed` or `Cancelled` when there is none."""
     reporter.say(AgentReport(state=SnapshotState.PREPARING))
+    _check_rights()
     base = BaseConfig(request.base_config)
     engine = request.target.kind == "engine"
     target: Target = EngineTarget(request.target.tag) if engine else RegistryTarget(request.target)
@@ -50,6 +54,19 @@ def take(request: AgentRequest, reporter: Reporter, cancellation: Cancellation) 
         size=delivered.size,
         skipped=skipped.lines(),
     )
+
+
+def _check_rights() -> None:
+    """Without this right the kernel hides the marks of replaced folders, and the files that were
+    deleted with them would come back."""
+    status = Path("/proc/self/status").read_text()
+    effective = int(status.partition("CapEff:")[2].split()[0], 16)
+    if not effective >> _SYS_ADMIN & 1:
+        raise SnapshotFailed(
+            FailureReason.UPPER_UNREADABLE,
+            "The agent cannot see which folders of the container were replaced.",
+            "Run it as root with the capability SYS_ADMIN.",
+        )
 
 
 def _open(upper: str) -> int:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from dsw_agent import inodes, tar_format
 from dsw_agent.exclusions import Exclusions, Verdict
 from dsw_agent.failures import Cancellation, FailureReason, SnapshotFailed
-from dsw_agent.skipped import Skipped
+from dsw_agent.skipped import Skipped, readable
 from dsw_agent.tar_format import Entry
 
 PATH_MAX = 4095
@@ -94,9 +94,11 @@ class Walk:
             elif verdict is not Verdict.KEEP:
                 self._skipped.add(path, verdict.value)
             elif name.startswith(inodes.WHITEOUT):
-                self._refused.append(f"/{path} (the name means a deletion in image layers)")
+                self._refused.append(
+                    f"{readable(path)} (the name means a deletion in image layers)"
+                )
             elif len(os.fsencode(path)) > PATH_MAX:
-                self._refused.append(f"/{path[:80]}... (the path is longer than {PATH_MAX} bytes)")
+                self._refuse(path, f"the path is longer than {PATH_MAX} bytes")
             elif stat.S_ISSOCK(found.st_mode):
                 self._skipped.add(path, "a socket")
             elif stat.S_ISDIR(found.st_mode):
@@ -104,7 +106,7 @@ class Walk:
             else:
                 self._leaf(level, name, path, found)
         except inodes.Unsupported as error:
-            self._refused.append(f"/{path} ({error})")
+            self._refuse(path, str(error))
         except FileNotFoundError:
             pass  # Deleted since the directory was listed: as if it had never been there.
         return None
@@ -147,6 +149,9 @@ class Walk:
         entry = inodes.entry(path, found, inodes.kept_xattrs(target, names))
         first = self._first.setdefault(found.st_ino, path) if found.st_nlink > 1 else path
         self._plan.add(entry if first == path else inodes.link_to(first, entry))
+
+    def _refuse(self, path: str, why: str) -> None:
+        self._refused.append(f"{readable(path)} ({why})")
 
     def _complain(self) -> None:
         if not self._refused:

@@ -37,11 +37,12 @@ class Box:
         assert code == 0, output.decode()
         return str(output.decode())
 
-    def inspection(self) -> dict[str, Any]:
-        """The engine's inspection of the image that it runs, with the history."""
-        image = self.container.attrs["Image"]
-        found: dict[str, Any] = self.engine.api.inspect_image(image)
-        return {**found, "History": self.engine.api.history(image)}
+    def base_config(self) -> dict[str, Any]:
+        """The raw configuration of the image that it runs, from the engine's own store."""
+        store = Path(self.engine.info()["DockerRootDir"]) / "image/overlay2/imagedb/content"
+        text = (store / self.container.attrs["Image"].replace(":", "/")).read_text()
+        tree: dict[str, Any] = json.loads(text)
+        return tree
 
     def mounts(self) -> list[str]:
         """Its mount points."""
@@ -92,7 +93,7 @@ def a_request(box: Box, target: AgentTarget | None = None, **changes: Any) -> Ag
         "snapshot_id": "snap-aaaaaaaaaaaa",
         "upper": str(box.upper),
         "base_image": box.container.attrs["Image"],
-        "base_config": json.dumps(box.inspection()),
+        "base_config": json.dumps(box.base_config()),
         "mounts": box.mounts(),
         "labels": {LABEL: ""},
         "author": "alice",

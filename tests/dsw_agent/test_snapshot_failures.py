@@ -45,9 +45,11 @@ def ours(engine: DockerClient) -> set[str]:
 
 def test_a_users_file_that_looks_like_a_deletion_is_refused_by_name(box: Box, save: Save) -> None:
     box.sh("mkdir /opt/x; touch /opt/x/.wh.mine /opt/.wh..wh..opq")
+    Path(os.fsdecode(bytes(box.root) + b"/opt/.wh.\xff")).touch()
     sentence = refused(save(a_request(box)), "UnsupportedFile")
     assert "/opt/x/.wh.mine" in sentence
     assert "/opt/.wh..wh..opq" in sentence
+    assert "/opt/.wh.\ufffd" in sentence
 
 
 @pytest.mark.parametrize("attribute", ["redirect", "metacopy"])
@@ -62,8 +64,8 @@ def test_overlay_features_that_layers_lack_are_refused_by_name(
 
 
 def test_missing_base_layers_are_told(box: Box, save: Save) -> None:
-    base = box.inspection()
-    base["RootFS"] = {"Type": "layers", "Layers": [f"sha256:{'1' * 64}"]}
+    base = box.base_config()
+    base["rootfs"]["diff_ids"] = [f"sha256:{'1' * 64}"]
     sentence = refused(save(a_request(box, base_config=json.dumps(base))), "BaseLayersMissing")
     assert "layers of the base image" in sentence
 

@@ -97,13 +97,8 @@ def test_an_oci_base_makes_an_oci_image_and_an_index_is_looked_into(
     address = start_registry()
     base = push_base(engine, box.container.attrs["Image"], address)
     base = as_oci_index(address, base)
-    raw = box.inspection()
-    config = {
-        "architecture": raw["Architecture"],
-        "os": raw["Os"],
-        "config": {"Env": ["A=b"]},
-        "rootfs": {"type": "layers", "diff_ids": raw["RootFS"]["Layers"]},
-    }
+    raw = box.base_config()
+    config = {key: raw[key] for key in ("architecture", "os", "rootfs")}
     done = save(a_request(box, a_target(base), base_config=json.dumps(config)))
     assert done.code == 0, (done.last, done.errors)
     manifest = manifest_of(done.last.image, "v2")

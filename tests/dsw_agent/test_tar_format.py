@@ -33,38 +33,37 @@ XATTRS = st.dictionaries(
 ).map(lambda found: tuple(sorted(found.items())))
 
 
-@given(
-    path=PATHS,
-    link=PATHS,
-    kind=st.sampled_from(Kind),
-    mode=st.integers(0, 0o7777),
-    uid=st.integers(0, 2**32 - 2),
-    gid=st.integers(0, 2**32 - 2),
-    mtime=TIMES,
-    xattrs=XATTRS,
-)
-def test_another_reader_finds_what_was_written(
-    path: str,
-    link: str,
-    kind: Kind,
-    mode: int,
-    uid: int,
-    gid: int,
-    mtime: int,
-    xattrs: tuple[tuple[str, bytes], ...],
-) -> None:
-    link = link if kind in (Kind.LINK, Kind.SYMLINK) else ""
-    entry = Entry(path, kind, mode, uid, gid, 0, mtime, link, (8, 17), xattrs)
+@st.composite
+def entries(draw: st.DrawFn) -> Entry:
+    """Any member that a layer can have."""
+    kind = draw(st.sampled_from(Kind))
+    ids = st.integers(0, 2**32 - 2)
+    return Entry(
+        path=draw(PATHS),
+        kind=kind,
+        mode=draw(st.integers(0, 0o7777)),
+        uid=draw(ids),
+        gid=draw(ids),
+        mtime=draw(TIMES),
+        link=draw(PATHS) if kind in (Kind.LINK, Kind.SYMLINK) else "",
+        device=(8, 17),
+        xattrs=draw(XATTRS),
+    )
+
+
+@given(entries())
+def test_another_reader_finds_what_was_written(entry: Entry) -> None:
     block = tar_format.header(entry)
     assert len(block) == tar_format.length(entry)
     with tarfile.open(fileobj=io.BytesIO(block + tar_format.END)) as archive:
         found = archive.getmembers()[0]
-    assert os.fsencode(found.name) == os.fsencode(path).rstrip(b"/")
-    assert (found.type.decode(), found.mode, found.uid, found.gid) == (kind, mode, uid, gid)
-    assert os.fsencode(found.linkname) == os.fsencode(link)
+    assert os.fsencode(found.name) == os.fsencode(entry.path).rstrip(b"/")
+    assert (found.type.decode(), found.mode) == (entry.kind, entry.mode)
+    assert (found.uid, found.gid) == (entry.uid, entry.gid)
+    assert os.fsencode(found.linkname) == os.fsencode(entry.link)
     assert (found.devmajor, found.devminor) == (8, 17)
-    assert found.mtime == pytest.approx(mtime / 10**9, abs=1e-6)
-    for name, value in xattrs:
+    assert found.mtime == pytest.approx(entry.mtime / 10**9, abs=1e-6)
+    for name, value in entry.xattrs:
         told = found.pax_headers[f"SCHILY.xattr.{name}"]
         assert told.encode("utf-8", "surrogateescape") == value
 
