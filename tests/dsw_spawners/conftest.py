@@ -6,20 +6,20 @@ import contextlib
 import json
 import secrets
 import subprocess
-import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-
-from dsw import names, secret_files
 from tests.dsw_spawners.fake_control import FakeControl
 from tests.dsw_spawners.plans import Planner
 from tests.hubs import Hub, an_unused_port, running_hub, write_config
 from tests.polling import eventually
+
+from dsw import names, secret_files
 
 IMAGE = "jupyterhub-dsw/minimal:latest"
 
@@ -45,7 +45,7 @@ class Bench:
     def server(self, name: str, owner: str = "alice") -> dict[str, Any]:
         """The hub's model of a server; empty when there is none."""
         answer = self.admin.get(f"/users/{owner}", params={"include_stopped_servers": True})
-        return dict(answer.json()["servers"].get(name, {}))
+        return dict(answer.json().get("servers", {}).get(name, {}))
 
     def wait_ready(self, name: str, owner: str = "alice", timeout: float = 60) -> None:
         """Wait until the hub calls the server ready."""
@@ -71,15 +71,18 @@ class Bench:
         """The instance id of a server."""
         return self.planner.ids[owner, name]
 
-    def progress(self, name: str, owner: str = "alice") -> list[dict[str, Any]]:
-        """All events of the hub's progress stream, to its end."""
-        events = []
+    def start_and_watch(self, name: str, owner: str = "alice") -> list[dict[str, Any]]:
+        """Start a server; the answer is what the hub's progress page gets to see of it."""
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(self.start, name, owner)
+            eventually(lambda: self.server(name, owner).get("pending"), every=0.01)
+            return self._progress(name, owner)
+
+    def _progress(self, name: str, owner: str) -> list[dict[str, Any]]:
         path = f"/users/{owner}/servers/{name}/progress"
         with self.admin.stream("GET", path) as answer:
-            for line in answer.iter_lines():
-                if line.startswith("data:"):
-                    events.append(json.loads(line[5:]))
-        return events
+            lines = [line for line in answer.iter_lines() if line.startswith("data:")]
+        return [json.loads(line[5:]) for line in lines]
 
     def environment(self, instance_id: str) -> dict[str, str]:
         """What was handed over to the instance; empty when there is nothing (any more)."""
@@ -172,11 +175,15 @@ answer_timeout = 60
 
 
 @pytest.fixture(scope="module")
-def docker_bench(
-    minimal_image: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Bench]:
+def docker_bench(minimal_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """Instances as containers, on a network of this installation."""
-    folder = tmp_path_factory.mktemp("docker")
+    with container_bench(tmp_path_factory.mktemp("docker"), DOCKER_TOML, minimal_image) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def container_bench(folder: Path, toml: str, image: str) -> Iterator[Bench]:
+    """As `bench`, with a network of its own; no container of it is left at the end."""
     installation = f"t{secrets.token_hex(4)}"
     network = names.network_name(installation)
     docker("network", "create", "--label", f"dsw.installation={installation}", network)
@@ -187,13 +194,13 @@ def docker_bench(
         gateway = json.loads(docker("network", "inspect", network))[0]["IPAM"]["Config"][0]
         planner = Planner(
             installation=installation,
-            image_digest=minimal_image,
+            image_digest=image,
             network=network,
             mounts=[{"kind": "bind", "source": str(home), "target": "/mnt/workspace"}],
         )
         with bench(
             folder,
-            DOCKER_TOML,
+            toml,
             planner,
             private_host=gateway["Gateway"],
         ) as made:
@@ -209,8 +216,3 @@ def docker_bench(
 def _removed(network: str) -> bool:
     done = subprocess.run(["docker", "network", "rm", network], capture_output=True, check=False)
     return done.returncode == 0
-
-
-def seconds_since(began: float) -> float:
-    """Seconds since a reading of the monotonic clock."""
-    return time.monotonic() - began

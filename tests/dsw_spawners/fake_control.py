@@ -8,10 +8,11 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.polling import eventually
+
 from dsw.errors import DswError
 from dsw.events import Phase, PhaseReport
 from dsw.plan import LaunchPlan, PlanRequest
-from tests.polling import eventually
 
 Planner = Callable[[PlanRequest], LaunchPlan]
 

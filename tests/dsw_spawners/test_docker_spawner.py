@@ -7,14 +7,14 @@ import subprocess
 from typing import Any
 
 import pytest
+from tests.dsw_spawners.conftest import Bench, containers, docker, inspect
+from tests.dsw_spawners.plans import MIB
+from tests.polling import eventually
 
 from dsw.events import Phase
 from dsw.names import container_name
 from dsw.plan import GID, UID
 from dsw_spawners.docker_args import CAPABILITIES_OF_SUDO
-from tests.dsw_spawners.conftest import Bench, containers, docker, inspect
-from tests.dsw_spawners.plans import MIB
-from tests.polling import eventually
 
 pytestmark = pytest.mark.docker
 
@@ -80,10 +80,18 @@ def test_the_server_is_reached_through_the_proxy_with_its_own_token_only(
 
 
 def test_the_steps_are_reported_and_shown_on_the_progress_page(docker_bench: Bench) -> None:
-    answer = docker_bench.start("steps")
-    assert answer.status_code in (201, 202)
-    events = docker_bench.progress("steps") if answer.status_code == 202 else []
-    docker_bench.wait_ready("steps")
+    events = docker_bench.start_and_watch("steps")
+    assert events[-1]["ready"]
+    assert [event["message"] for event in events[:-1]] == [
+        "Server requested",
+        "Admitted",
+        "The image minimal is there",
+        "Container created",
+        "Container started, waiting for its server to answer",
+        "The server answers",
+    ]
+    shown = [event["progress"] for event in events]
+    assert shown == sorted(shown)
     instance_id = docker_bench.instance("steps")
     docker_bench.control.wait_for(instance_id, Phase.SERVER_ANSWERING)
     assert docker_bench.control.phases(instance_id) == [
@@ -93,17 +101,6 @@ def test_the_steps_are_reported_and_shown_on_the_progress_page(docker_bench: Ben
         Phase.CONTAINER_STARTED,
         Phase.SERVER_ANSWERING,
     ]
-    if events:
-        assert [event["message"] for event in events if not event.get("ready")] == [
-            "Server requested",
-            "Admitted",
-            "The image minimal is there",
-            "Container created",
-            "Container started, waiting for its server to answer",
-            "The server answers",
-        ]
-        shown = [event["progress"] for event in events]
-        assert shown == sorted(shown)
     docker_bench.stop("steps", remove=True)
 
 
@@ -207,7 +204,13 @@ def test_sudo_gets_only_the_capabilities_that_it_needs(docker_bench: Bench) -> N
     assert not host["SecurityOpt"]
     assert inside(docker_bench, instance_id, "sudo", "-n", "id", "-u") == "0"
     inside(
-        docker_bench, instance_id, "sudo", "-n", "sh", "-c", "touch /f && chown 1000:33 /f && su dsw"
+        docker_bench,
+        instance_id,
+        "sudo",
+        "-n",
+        "sh",
+        "-c",
+        "touch /f && chown 1000:33 /f && su dsw",
     )
     with pytest.raises(subprocess.CalledProcessError):
         inside(docker_bench, instance_id, "sudo", "-n", "mount", "-t", "tmpfs", "none", "/srv")

@@ -7,12 +7,12 @@ import signal
 from pathlib import Path
 
 import httpx
+from tests.dsw_spawners.conftest import Bench
+from tests.polling import eventually
 
 from dsw.errors import QuotaExceeded
 from dsw.events import Phase
 from dsw.plan import LaunchPlan, PlanRequest
-from tests.dsw_spawners.conftest import Bench
-from tests.polling import eventually
 
 
 def processes_of(instance_id: str) -> list[int]:
