@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 import pytest
-from tests.images.builds import EXTRA_CA, builder
+from tests.images.builds import EXTRA_CA, attempt, builder, run
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
@@ -28,24 +28,6 @@ for path in pathlib.Path("/opt/venv/lib").rglob("*.py"):
     if made != int(path.stat().st_mtime):
         print(path)
 """
-
-
-def run(image: str, *command: str, options: tuple[str, ...] = ()) -> str:
-    """What a command prints in a new container, started as an instance's would be."""
-    done = attempt(image, *command, options=options)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
-def attempt(
-    image: str, *command: str, options: tuple[str, ...] = ()
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["docker", "run", "--rm", "--network=none", *options, image, *command],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def config(image: str) -> dict[str, object]:
