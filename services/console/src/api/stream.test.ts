@@ -1,29 +1,50 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import { openStream, pauseAfter, type StreamState } from "./stream";
+import { openStream, pauseAfter, SILENCE_MS, type StreamState } from "./stream";
 
-/** Stands for the browser's EventSource, driven by the test. */
-class Source extends EventTarget {
-  static all: Source[] = [];
-  onopen: (() => void) | null = null;
-  onerror: (() => void) | null = null;
-  closed = false;
+/** One connection, whose server is the test. */
+class Connection {
+  static all: Connection[] = [];
+  readonly headers: Record<string, string>;
+  readonly signal: AbortSignal;
+  readonly answer: Promise<Response>;
+  private accept!: (answer: Response) => void;
+  private body!: ReadableStreamDefaultController<Uint8Array>;
 
-  constructor() {
-    super();
-    Source.all.push(this);
+  constructor(init: RequestInit) {
+    this.headers = init.headers as Record<string, string>;
+    this.signal = init.signal as AbortSignal;
+    this.answer = new Promise((resolve, reject) => {
+      this.accept = resolve;
+      this.signal.addEventListener("abort", () => reject(new Error("aborted")));
+    });
+    Connection.all.push(this);
   }
 
-  static get last(): Source {
-    return Source.all.at(-1) as Source;
+  static get last(): Connection {
+    return Connection.all.at(-1) as Connection;
   }
 
-  say(name: string, data: string): void {
-    this.dispatchEvent(new MessageEvent(name, { data }));
+  async open(): Promise<void> {
+    const body = new ReadableStream<Uint8Array>({ start: (controller) => void (this.body = controller) });
+    this.signal.addEventListener("abort", () => this.body.error(new Error("aborted")));
+    this.accept(new Response(body));
+    await settle();
   }
 
-  close(): void {
-    this.closed = true;
+  async say(text: string): Promise<void> {
+    this.body.enqueue(new TextEncoder().encode(text));
+    await settle();
+  }
+
+  async end(): Promise<void> {
+    this.body.close();
+    await settle();
+  }
+
+  async refuse(status: number): Promise<void> {
+    this.accept(new Response(null, { status }));
+    await settle();
   }
 }
 
@@ -36,22 +57,25 @@ class Page extends EventTarget {
   }
 }
 
+/** Lets promises and web streams do what they can do now. */
+const settle = () => vi.advanceTimersByTimeAsync(0);
+const later = (ms: number) => vi.advanceTimersByTimeAsync(ms);
+
 let page: Page;
 let states: StreamState[];
 let heard: [string, unknown][];
 let close: () => void;
 
 beforeEach(() => {
-  vi.useFakeTimers();
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   page = new Page();
   vi.stubGlobal("document", page);
-  [Source.all, states, heard] = [[], [], []];
+  vi.stubGlobal("fetch", (_: string, init: RequestInit) => new Connection(init).answer);
+  [Connection.all, states, heard] = [[], [], []];
   close = openStream({
     url: "events/stream",
-    names: ["instance", "gone"],
     onMessage: (name, data) => heard.push([name, data]),
     onState: (state) => states.push(state),
-    open: () => new Source() as unknown as EventSource,
   });
 });
 
@@ -62,49 +86,70 @@ afterEach(() => {
 });
 
 describe("a stream", () => {
-  it("hands over parsed messages of the names that were asked for", () => {
-    Source.last.onopen?.();
-    Source.last.say("instance", '{"id": "dsw-a"}');
-    Source.last.say("other", '{"id": "dsw-b"}');
-    Source.last.say("gone", "not JSON");
-    expect(heard).toEqual([
-      ["instance", { id: "dsw-a" }],
-      ["gone", undefined],
-    ]);
+  it("hands over parsed messages as they come", async () => {
+    await Connection.last.open();
+    await Connection.last.say('event: instance\ndata: {"id": "dsw-a"}\n\nevent: go');
+    await Connection.last.say("ne\ndata: not JSON\n\n");
+    await vi.waitFor(() =>
+      expect(heard).toEqual([
+        ["instance", { id: "dsw-a" }],
+        ["gone", undefined],
+      ]),
+    );
     expect(states).toEqual(["connecting", "live"]);
   });
 
-  it("comes back after errors, later each time, and at once is live again", () => {
-    Source.last.onerror?.();
-    expect(Source.last.closed).toBe(true);
-    vi.advanceTimersByTime(pauseAfter(1));
-    expect(Source.all).toHaveLength(2);
-    Source.last.onerror?.();
-    vi.advanceTimersByTime(pauseAfter(2) - 1);
-    expect(Source.all).toHaveLength(2);
-    vi.advanceTimersByTime(1);
-    Source.last.onopen?.();
+  it("comes back after a refusal, later each time, until it is live again", async () => {
+    await Connection.last.refuse(503);
+    expect(states.at(-1)).toBe("lost");
+    await later(pauseAfter(1));
+    await Connection.last.refuse(503);
+    await later(pauseAfter(2) - 1);
+    expect(Connection.all).toHaveLength(2);
+    await later(1);
+    expect(Connection.all).toHaveLength(3);
+    await Connection.last.open();
     expect(states.at(-1)).toBe("live");
-    Source.last.onerror?.();
-    vi.advanceTimersByTime(pauseAfter(1));
-    expect(Source.all).toHaveLength(4);
   });
 
-  it("gives its connection back while the tab is hidden", () => {
+  it("goes on from the last id when the server has ended it", async () => {
+    await Connection.last.open();
+    await Connection.last.say("id: 41\ndata: 1\n\n");
+    await vi.waitFor(() => expect(heard).toHaveLength(1));
+    await Connection.last.end();
+    await vi.waitFor(() => expect(states.at(-1)).toBe("lost"));
+    await later(pauseAfter(1));
+    expect(Connection.last.headers["Last-Event-ID"]).toBe("41");
+  });
+
+  it("takes silence for a dead connection, and pings for a living one", async () => {
+    await Connection.last.open();
+    await later(SILENCE_MS - 1);
+    await Connection.last.say(": ping\n\n");
+    await later(SILENCE_MS - 1);
+    expect(Connection.all).toHaveLength(1);
+    await later(1);
+    await vi.waitFor(() => expect(states.at(-1)).toBe("lost"));
+    await later(pauseAfter(1));
+    expect(Connection.all).toHaveLength(2);
+  });
+
+  it("gives its connection back while the tab is hidden", async () => {
+    await Connection.last.open();
     page.show(false);
-    expect(Source.last.closed).toBe(true);
-    vi.advanceTimersByTime(60_000);
-    expect(Source.all).toHaveLength(1);
+    expect(Connection.last.signal.aborted).toBe(true);
+    await later(60_000);
+    expect(Connection.all).toHaveLength(1);
     page.show(true);
-    expect(Source.all).toHaveLength(2);
+    expect(Connection.all).toHaveLength(2);
   });
 
-  it("is silent for good once it was ended", () => {
-    Source.last.onerror?.();
+  it("is silent for good once it was ended", async () => {
+    await Connection.last.refuse(500);
     close();
     page.show(true);
-    vi.advanceTimersByTime(60_000);
-    expect(Source.all).toHaveLength(1);
+    await later(60_000);
+    expect(Connection.all).toHaveLength(1);
   });
 
   it("waits twenty seconds at most", () => {

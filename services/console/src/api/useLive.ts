@@ -18,7 +18,6 @@ export function useLive(): StreamState {
     () =>
       openStream({
         url: apiUrl("events/stream"),
-        names: [...Object.keys(LIVE_LISTS), "gone"],
         onMessage: (name, data) => take(queries, name, data),
         onState: (next) => {
           setState(next);
@@ -40,7 +39,6 @@ export function useLiveEvents(id: string): void {
     () =>
       openStream({
         url: apiUrl(`instances/${encodeURIComponent(id)}/events/stream`),
-        names: ["event"],
         onMessage: (_, data) => {
           if (!data) return;
           queries.setQueryData<EventLine[]>(["events", id], (known) =>

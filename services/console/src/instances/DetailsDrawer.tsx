@@ -2,9 +2,9 @@
 import { Button, Descriptions, Drawer, Skeleton, Typography } from "antd";
 
 import type { Instance } from "../api/models";
-import { useEvents, useSnapshots, useWorkspaces } from "../api/queries";
+import { useSnapshots, useWorkspaces } from "../api/queries";
 import { Empty } from "../common/Empty";
-import { formatBytes, formatDateTime, formatGpu, formatProgress } from "../common/format";
+import { formatBytes, formatDateTime, formatGpu } from "../common/format";
 import { StateMark } from "../common/StateMark";
 import { newestFirst } from "../images/lineage";
 import { hrefOf } from "../shell/route";
@@ -12,7 +12,7 @@ import { SnapshotLine } from "../snapshots/SnapshotLine";
 import { History } from "./History";
 import { RowButtons } from "./RowButtons";
 import { StartProgress } from "./StateCell";
-import { isStarting, lookOf } from "./states";
+import { lookOf } from "./states";
 import { useInstanceActions } from "./useInstanceActions";
 
 interface Props {
@@ -53,7 +53,7 @@ function Details(props: Props & { instance: Instance }) {
       <div className="details-state" aria-live="polite">
         <StateMark label={look.label} tone={look.tone} />
         {instance.message && <p>{instance.message}</p>}
-        {isStarting(instance.state) && <StartDetails instance={instance} />}
+        <StartProgress instance={instance} />
       </div>
       <RowButtons
         instance={instance}
@@ -74,19 +74,6 @@ function Details(props: Props & { instance: Instance }) {
       )}
       <History id={instance.id} />
     </div>
-  );
-}
-
-/** The bar of a start, and the bytes while an image is pulled. */
-function StartDetails({ instance }: { instance: Instance }) {
-  const last = useEvents(instance.id).data?.at(-1);
-  return (
-    <>
-      <StartProgress instance={instance} />
-      {last?.bytes_total != null && (
-        <span className="quiet">{formatProgress(last.bytes_done ?? 0, last.bytes_total)}</span>
-      )}
-    </>
   );
 }
 

@@ -37,6 +37,8 @@ export function History({ id }: { id: string }) {
 
 function Line({ event, now }: { event: EventLine; now: number }) {
   const look = lookOf(event.state);
+  const { message, bytes_done: done, bytes_total: total } = event;
+  const text = message || (total == null ? "" : formatProgress(done ?? 0, total));
   return (
     <li>
       <time dateTime={event.at} title={formatDateTime(event.at)}>
@@ -44,10 +46,7 @@ function Line({ event, now }: { event: EventLine; now: number }) {
       </time>
       <div>
         <StateMark label={look.label} tone={look.tone} />
-        {event.message && <p>{event.message}</p>}
-        {event.bytes_total != null && (
-          <p className="quiet">{formatProgress(event.bytes_done ?? 0, event.bytes_total)}</p>
-        )}
+        {text && <p>{text}</p>}
       </div>
     </li>
   );

@@ -105,7 +105,7 @@ function Nothing({ searched }: { searched: boolean }) {
   return (
     <Empty
       title="No instance yet"
-      text="An instance is your own environment with JupyterLab and a terminal. Choose an image and a size; it is ready in seconds, and your files stay in /mnt/workspace."
+      text="An instance is your own environment with JupyterLab and a terminal. Choose what it starts from and its size; it is ready in seconds, and your files outlive it."
     >
       <Button type="primary" size="large" onClick={() => goTo("instances", "new")}>
         Create your first instance

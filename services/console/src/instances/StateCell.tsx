@@ -4,7 +4,7 @@ import { Button, Progress } from "antd";
 import type { Instance, Snapshot } from "../api/models";
 import { StateMark } from "../common/StateMark";
 import { progressOf, snapshotLook } from "../snapshots/states";
-import { isStarting, lookOf } from "./states";
+import { isStarting, lookOf, startPercent } from "./states";
 
 interface Props {
   instance: Instance;
@@ -18,19 +18,18 @@ export function StateCell({ instance, snapshot, onShowSnapshot }: Props) {
     <div className="state-cell">
       <StateMark label={look.label} tone={look.tone} />
       {instance.message && <p title={instance.message}>{instance.message}</p>}
-      {isStarting(instance.state) && instance.state !== "Queuing" && (
-        <StartProgress instance={instance} />
-      )}
+      <StartProgress instance={instance} />
       {snapshot && <SavingLine snapshot={snapshot} onShow={onShowSnapshot} />}
     </div>
   );
 }
 
+/** The bar of a start; one that waits in the queue has not begun. */
 export function StartProgress({ instance }: { instance: Instance }) {
-  const percent = instance.percent ?? 0;
+  if (!isStarting(instance.state) || instance.state === "Queuing") return null;
   return (
     <Progress
-      percent={Math.floor(percent)}
+      percent={startPercent(instance)}
       status="active"
       size="small"
       aria-label={`Start of ${instance.display_name}`}

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import document from "../../openapi.json";
-import { allowedIn, isStarting, isUp, lookOf } from "./states";
+import { allowedIn, isStarting, isUp, lookOf, startPercent } from "./states";
 
 const STATES = document.components.schemas.InstanceState.enum;
 type State = Parameters<typeof allowedIn>[0]["state"];
@@ -25,6 +25,19 @@ describe("states of an instance", () => {
       STATES.filter((state) => allowedIn({ state: state as State })[what]);
     expect(having("start").sort()).toEqual(["Failed", "Stopped"]);
     expect(having("save").sort()).toEqual(["Running", "SaveFailed"]);
+  });
+
+  it("shows a start that only moves forward, and a pull within its part of it", () => {
+    const at = (state: State, percent: number | null = null) => startPercent({ state, percent });
+    const way = [
+      at("Creating"),
+      at("ResourceAllocating"),
+      at("EnvPreparing"),
+      at("EnvPreparing", 50),
+      at("EnvPreparing", 100),
+      at("Starting"),
+    ];
+    expect(way).toEqual([5, 10, 10, 35, 60, 65]);
   });
 
   it("lets nobody act on what is being deleted", () => {

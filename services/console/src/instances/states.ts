@@ -43,6 +43,22 @@ export const lookOf = (state: string): Look =>
 export const isUp = (state: string): boolean => UP.has(state);
 export const isStarting = (state: string): boolean => STARTING.has(state);
 
+/** Where a start is in each state, as on the hub's own page; a pull moves it from 10 to 60. */
+const REACHED: Partial<Record<InstanceState, number>> = {
+  Creating: 5,
+  ResourceAllocating: 10,
+  EnvPreparing: 10,
+  Starting: 65,
+  Recovering: 10,
+};
+
+/** How far a start is on the whole, in per cent; `percent` of an instance is that of its pull. */
+export function startPercent({ state, percent }: Pick<Instance, "state" | "percent">): number {
+  const reached = REACHED[state] ?? 0;
+  if (state !== "EnvPreparing" || percent == null) return reached;
+  return reached + Math.floor(percent / 2);
+}
+
 export interface Allowed {
   open: boolean;
   start: boolean;

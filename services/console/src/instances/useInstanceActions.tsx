@@ -4,6 +4,7 @@ import { App } from "antd";
 import { calls } from "../api/calls";
 import type { Instance } from "../api/models";
 import { useAction } from "../common/useAction";
+import { useUser } from "../shell/me";
 
 export interface InstanceActions {
   start: (instance: Instance) => void;
@@ -15,6 +16,7 @@ export interface InstanceActions {
 
 export function useInstanceActions(onDeleted?: () => void): InstanceActions {
   const { modal } = App.useApp();
+  const { isolated } = useUser();
   const start = useAction({
     run: (instance: Instance) => calls.startInstance(instance.id),
     list: "instances",
@@ -38,7 +40,7 @@ export function useInstanceActions(onDeleted?: () => void): InstanceActions {
     remove: (instance) =>
       void modal.confirm({
         title: `Delete “${instance.display_name}”?`,
-        content: <WhatIsLost />,
+        content: isolated ? <WhatIsLost /> : NOTHING_IS_LOST,
         okText: "Delete",
         okButtonProps: { danger: true },
         autoFocusButton: "cancel",
@@ -50,6 +52,8 @@ export function useInstanceActions(onDeleted?: () => void): InstanceActions {
       }),
   };
 }
+
+const NOTHING_IS_LOST = "Its server ends and it leaves this list. Your files stay where they are.";
 
 function WhatIsLost() {
   return (
