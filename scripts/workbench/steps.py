@@ -57,6 +57,7 @@ class Steps:
             yield step
         except BaseException:
             self._out.write("\n")
+            self._out.flush()
             raise
         clear = f"\r\033[K{title:<18} " if self._out.isatty() else ""
         self._out.write(f"{clear}{step.result:<58} {time.monotonic() - begun:6.1f} s\n")
