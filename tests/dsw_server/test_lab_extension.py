@@ -75,12 +75,16 @@ def page() -> Iterator[Page]:
 def open_lab(page: Page, lab: Server) -> None:
     page.goto(f"{lab.base_url}lab?token={JUPYTER_TOKEN}&reset")
     expect(page.locator(".dsw-ResourceStatus")).to_contain_text("CPU", timeout=90_000)
+    expect(page.locator("#jupyterlab-splash")).to_have_count(0, timeout=60_000)
+
+
+def open_form(page: Page) -> None:
+    page.get_by_role("menuitem", name="File", exact=True).click()
+    page.get_by_role("menuitem", name="Save as Image…").click()
 
 
 def start_saving(page: Page, name: str) -> None:
-    page.keyboard.press("Control+Shift+C")
-    page.fill(".lm-CommandPalette-input", "Save as Image")
-    page.locator(".lm-CommandPalette-itemLabel", has_text="Save as Image…").click()
+    open_form(page)
     page.fill("#dsw-save-name", name)
     page.get_by_role("button", name="Save", exact=True).click()
 
@@ -94,8 +98,7 @@ def test_an_instance_is_saved_from_the_menu_and_its_progress_survives_a_reload(
 ) -> None:
     control.progress = {"state": "Saved"}
     open_lab(page, lab)
-    page.get_by_role("menuitem", name="File").click()
-    page.get_by_text("Save as Image…").click()
+    open_form(page)
     save = page.get_by_role("button", name="Save", exact=True)
     expect(save).to_be_disabled()
     page.fill("#dsw-save-name", "   ")
