@@ -36,7 +36,7 @@ def test_an_engine_that_does_not_run_is_said_in_a_sentence(
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/absent.sock")
     with pytest.raises(Unavailable, match="engine does not answer") as refusal:
-        engine.docker("version", "--format", "{{.Server.Version}}")
+        engine.image_id("dsw-test/nowhere:none")
     assert "DOCKER_HOST" in refusal.value.hint
 
 
@@ -54,6 +54,12 @@ def test_an_engine_that_does_not_run_is_said_in_a_sentence(
             "Error: failed to extract layer: write /usr/lib/x: no space left on device",
             EngineFailed,
             "disk is full",
+        ),
+        (
+            "SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate "
+            "verify failed: unable to get local issuer certificate (_ssl.c:992)'))",
+            EngineFailed,
+            "CA that is not trusted",
         ),
         ("something\nunheard of\n", EngineFailed, "refused: unheard of"),
         ("", EngineFailed, "gave no reason"),
@@ -128,7 +134,7 @@ def test_a_user_who_may_not_use_the_engine_is_told_so() -> None:
         os.setgroups([])
         os.setuid(65534)
         try:
-            engine.docker("version", "--format", "{{.Server.Version}}")
+            engine.image_id("dsw-test/nowhere:none")
         except Unavailable as refusal:
             os._exit(0 if "may not use" in refusal.message else 2)
         os._exit(1)

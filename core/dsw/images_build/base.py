@@ -24,13 +24,15 @@ _SLIM = (
 )
 
 
-def find_base(asked: str, say: Callable[[str], None]) -> str:
-    """A reference to a local base image: `asked`, pulled where needed, or for the default a
-    Debian of our own where no registry gives it."""
-    if image_id(asked):
-        return asked
-    if asked == DEFAULT and image_id(OWN):
-        return OWN
+def find_base(asked: str, say: Callable[[str], None]) -> tuple[str, str]:
+    """Reference and id of a local base image.
+
+    That is `asked`, pulled where needed, or for the default a Debian of our own where no registry
+    gives it.
+    """
+    for reference in (asked, OWN) if asked == DEFAULT else (asked,):
+        if found := image_id(reference):
+            return reference, found
     say(f"Pulling {asked}")
     try:
         pull(asked)
@@ -41,8 +43,8 @@ def find_base(asked: str, say: Callable[[str], None]) -> str:
             ) from error
         say(f"No registry gives {asked}; making it from Debian's packages")
         _make()
-        return OWN
-    return asked
+        asked = OWN
+    return asked, image_id(asked) or ""
 
 
 def _make() -> None:

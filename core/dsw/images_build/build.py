@@ -15,7 +15,7 @@ from dsw.images_build.base import DEFAULT, find_base
 from dsw.images_build.catalog import Catalog
 from dsw.images_build.certificates import read_certificates
 from dsw.images_build.context import assemble, digest
-from dsw.images_build.engine import docker, image_field, image_id, stream
+from dsw.images_build.engine import image_fields, stream
 from dsw.images_build.progress import Step, parse_step
 from dsw.images_build.wheel import project_wheel
 
@@ -62,9 +62,8 @@ class Builder:
     ) -> None:
         self._catalog = catalog
         self._options = options
-        docker("version", "--format", "{{.Server.Version}}")
         self._certificates = read_certificates(options.ca_files or catalog.certificate_files)
-        self._base = find_base(options.base_image, say)
+        self._base, self._base_id = find_base(options.base_image, say)
         say("Making the project's wheel")
         self._wheel = project_wheel(catalog, options.wheel)
 
@@ -84,11 +83,15 @@ class Builder:
                 certificates=self._certificates,
                 keep_certificates=self._options.keep_ca,
             )
-            wanted = digest(context, image_id(self._base) or "")
-            built = not self._options.cache or _label(reference) != wanted
-            if built:
-                self._run(name, context, wanted, on_step)
-        return Outcome(reference=reference, built=built, size=_size(reference))
+            wanted = digest(context, self._base_id)
+            found = _find(reference)
+            if self._options.cache and found and found.context == wanted:
+                return Outcome(reference=reference, built=False, size=found.size)
+            self._run(name, context, wanted, on_step)
+        made = _find(reference)
+        if made is None:
+            raise EngineFailed(f"The image {reference} was built but is not in the engine.")
+        return Outcome(reference=reference, built=True, size=made.size)
 
     def _run(self, name: str, context: Path, wanted: str, on_step: Callable[[Step], None]) -> None:
         arguments = ["build", "--tag", f"{self._options.tag_prefix}/{name}:latest"]
@@ -110,12 +113,11 @@ class Builder:
         log.parent.rmdir()
 
 
-def _label(reference: str) -> str | None:
-    return image_field(reference, f'{{{{index .Config.Labels "{CONTEXT_LABEL}"}}}}')
+class _Found(Model):
+    context: str
+    size: int
 
 
-def _size(reference: str) -> int:
-    size = image_field(reference, "{{.Size}}")
-    if size is None:
-        raise EngineFailed(f"The image {reference} was built but is not in the engine.")
-    return int(size)
+def _find(reference: str) -> _Found | None:
+    fields = image_fields(reference, "{{.Size}}", f'{{{{index .Config.Labels "{CONTEXT_LABEL}"}}}}')
+    return None if fields is None else _Found(size=int(fields[0]), context=fields[1])

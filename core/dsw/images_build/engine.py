@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dsw.errors import EngineFailed, Unavailable
 
-ANSWER_TIMEOUT = 20
+ANSWER_TIMEOUT = 60
 PULL_ANSWER_TIMEOUT = 15
 LAST_LINES = 15
 
@@ -41,17 +41,19 @@ def docker(*arguments: str) -> str:
     return done.stdout.strip()
 
 
-def image_field(reference: str, template: str) -> str | None:
-    """A field of a local image by Go template (`{{.Id}}`); None when there is no such image."""
+def image_fields(reference: str, *templates: str) -> list[str] | None:
+    """Fields of a local image by Go templates (`{{.Id}}`); None when there is no such image."""
     try:
-        return docker("image", "inspect", "--format", template, reference)
+        said = docker("image", "inspect", "--format", "\n".join(templates), reference)
     except ImageMissing:
         return None
+    return [*said.split("\n"), *[""] * len(templates)][: len(templates)]
 
 
 def image_id(reference: str) -> str | None:
     """The content id of a local image; None when there is none."""
-    return image_field(reference, "{{.Id}}")
+    fields = image_fields(reference, "{{.Id}}")
+    return None if fields is None else fields[0]
 
 
 def pull(reference: str) -> None:
@@ -108,6 +110,11 @@ def explain(said: str) -> EngineFailed | Unavailable:
     if "no space left on device" in lowered:
         return EngineFailed(
             "The disk is full.", "`docker system df` shows what the engine holds; make room."
+        )
+    if "certificate_verify_failed" in lowered:
+        return EngineFailed(
+            "A download within the build met a certificate of a CA that is not trusted there.",
+            "Name the CA's file with --ca-file.",
         )
     last = (said.strip().splitlines() or ["it gave no reason"])[-1]
     if "no such image" in lowered or "manifest unknown" in lowered:
