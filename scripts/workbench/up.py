@@ -41,6 +41,14 @@ def prepare(arguments: argparse.Namespace, folders: Folders, steps: Steps) -> Se
     """All that must be there before the programs start; the settings they start with."""
     with steps.step("Settings") as step:
         settings = configure(arguments, folders, step)
+    gateway = ""
+    with_docker = settings.engine.kind == "docker"
+    if with_docker:
+        with steps.step("Container engine") as step:
+            engine.ensure(steps, step, folders)
+        with steps.step("Network") as step:
+            gateway = network.ensure(settings.installation)
+            step.result = f"dsw-{settings.installation}, this host is {gateway} on it"
     with checkout_lock():
         with steps.step("Node") as step:
             node.ensure_node(step)
@@ -48,17 +56,10 @@ def prepare(arguments: argparse.Namespace, folders: Folders, steps: Steps) -> Se
             node.ensure_proxy(steps, step)
         with steps.step("JavaScript parts") as step:
             node.ensure_built(steps, step)
-    if settings.engine.kind == "docker":
-        with steps.step("Container engine") as step:
-            engine.ensure(steps, step, folders)
-        with steps.step("Network") as step:
-            gateway = network.ensure(settings.installation)
-            step.result = f"dsw-{settings.installation}, this host is {gateway} on it"
-        settings = _with_private_host(settings, folders, gateway)
-        with steps.step("Images") as step, checkout_lock():
-            images.ensure(steps, step, settings.images.ca_file, ["base", "agent"])
-        return settings
-    return _with_private_host(settings, folders, "")
+        if with_docker:
+            with steps.step("Images") as step:
+                images.ensure(steps, step, settings.images.ca_file, ["base", "agent"])
+    return _with_private_host(settings, folders, gateway)
 
 
 def configure(arguments: argparse.Namespace, folders: Folders, step: Step) -> Settings:
