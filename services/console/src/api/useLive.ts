@@ -71,6 +71,9 @@ function change(
   apply: (items: readonly Listed[]) => readonly Listed[],
 ): void {
   queries.setQueryData<readonly Listed[]>([key], (items) => items && apply(items));
-  // A list that is on its way may be older than this change: read it anew.
-  if (queries.isFetching({ queryKey: [key] })) void queries.invalidateQueries({ queryKey: [key] });
+  // A list that is on its way may be older than this change; and a rebuilt image, of which the
+  // stream tells, takes the place of another, of which it does not. Then the list is read anew.
+  if (key === "images" || queries.isFetching({ queryKey: [key] })) {
+    void queries.invalidateQueries({ queryKey: [key] });
+  }
 }
