@@ -125,7 +125,7 @@ class RegistryTarget:
 
     def _push_config(self, media_type: str, config: bytes) -> dict[str, Any]:
         upload = self._registry.upload(self._repository)
-        upload.send(config)
+        upload.send([config])
         return {"mediaType": media_type, "size": len(config), "digest": upload.finish()}
 
     def _push_manifest(self, media_type: str, body: bytes, cancellation: Cancellation) -> str:
@@ -161,12 +161,14 @@ def _compressed(layer: Layer) -> Iterator[bytes]:
     yield packer.flush()
 
 
-def _chunks(parts: Iterator[bytes]) -> Iterator[bytes]:
-    buffer = bytearray()
+def _chunks(parts: Iterator[bytes]) -> Iterator[list[bytes]]:
+    chunk: list[bytes] = []
+    size = 0
     for part in parts:
-        buffer += part
-        if len(buffer) >= CHUNK:
-            yield bytes(buffer)
-            buffer.clear()
-    if buffer:
-        yield bytes(buffer)
+        chunk.append(part)
+        size += len(part)
+        if size >= CHUNK:
+            yield chunk
+            chunk, size = [], 0
+    if size:
+        yield chunk

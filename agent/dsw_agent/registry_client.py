@@ -141,11 +141,13 @@ class Upload:
         self._digest = hashlib.sha256()
         self.size = 0
 
-    def send(self, chunk: bytes) -> None:
-        """Append a chunk."""
-        last = self.size + len(chunk) - 1
+    def send(self, chunk: list[bytes]) -> None:
+        """Append a chunk, given in parts so that it need not be copied together."""
+        size = sum(map(len, chunk))
+        last = self.size + size - 1
         headers = {
             "Content-Type": "application/octet-stream",
+            "Content-Length": str(size),
             "Content-Range": f"{self.size}-{last}",
         }
         answer = self._registry.call(
@@ -157,8 +159,9 @@ class Upload:
                 f"The registry {self._registry.host} holds the bytes "
                 f"{answer.headers.get('Range', 'unknown')} of a blob where 0-{last} were sent.",
             )
-        self._digest.update(chunk)
-        self.size += len(chunk)
+        for part in chunk:
+            self._digest.update(part)
+        self.size += size
         self._follow(answer)
 
     def finish(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from docker.types import Mount
 from tests.dsw_agent.boxes import LABEL, Box, Outcome, a_request, a_tag, outcome
 from tests.images.builds import builder
 
+from dsw.images_build import find_catalog
+from dsw.images_build.wheel import project_wheel
 from dsw.snapshots import AgentRequest, AgentTarget
 
 pytestmark = pytest.mark.docker
@@ -20,9 +23,12 @@ SOCKET = "/var/run/docker.sock"
 
 
 @pytest.fixture(scope="module")
-def agent_image() -> str:
-    """The agent's image, built from this checkout."""
-    return builder().build("agent").reference
+def agent_image(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The agent's image, built from this checkout (with a copy of its wheel, as another build
+    may replace it meanwhile)."""
+    wheel = project_wheel(find_catalog(), None)
+    copy = Path(shutil.copy(wheel, tmp_path_factory.mktemp("wheel")))
+    return builder(copy).build("agent").reference
 
 
 def in_container(

@@ -116,8 +116,8 @@ def running(handler: type[SmallRegistry]) -> Iterator[Registry]:
 def push(registry: Registry) -> str:
     """Send a blob in two chunks."""
     upload = registry.upload("x")
-    upload.send(b"abcd")
-    upload.send(b"efgh")
+    upload.send([b"ab", b"cd"])
+    upload.send([b"efgh"])
     return upload.finish()
 
 
