@@ -188,6 +188,8 @@ class TestBench:
 
     def down(self) -> None:
         """Stop it, and remove what it left in the engine."""
+        for user in self._users.values():
+            user.http.close()
         self._call("down")
         for kind, remove in (("container", ["rm", "-f", "-v"]), ("network", ["rm"])):
             label = f"label=dsw.installation={self.installation}"
