@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from tests.polling import eventually
 
 from dsw import secret_files
 from dsw.secret_files import SecretFiles
 from dsw.settings import Settings, load
-from tests.polling import eventually
 
 PROJECT = Path(__file__).resolve().parent.parent
 PROXY = "configurable-http-proxy@5.3.0"

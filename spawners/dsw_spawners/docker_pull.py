@@ -95,8 +95,8 @@ async def pull(
 
     done = asyncio.get_running_loop().run_in_executor(executor, work)
     try:
-        shown = None
-        while not done.done():
+        shown: Step | None = None
+        while shown is None or not done.done():
             step = progress.step(name)
             if step != shown:
                 yield step
@@ -107,3 +107,4 @@ async def pull(
         given_up.set()
     if progress.error:
         raise EngineFailed(f"{reference} cannot be pulled: {progress.error.rstrip('.')}.")
+    yield progress.step(name)

@@ -127,7 +127,8 @@ answer_timeout = 30
 def process_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """Instances as local processes."""
     folder = tmp_path_factory.mktemp("process")
-    with bench(folder, PROCESS_TOML, Planner(home=str(folder / "home"))) as made:
+    planner = Planner(home=str(folder / "home"))
+    with bench(folder, PROCESS_TOML, planner, admins=["admin", "root"]) as made:
         try:
             yield made
         finally:
