@@ -1,7 +1,7 @@
 """How a file's metadata becomes PAX tar blocks, and how many bytes that takes.
 
 The standard library's writer takes 26 us for a header with a sub-second time; this one takes a
-quarter of that, keeps nanoseconds and raw bytes, and tells the exact length beforehand.
+third of that, keeps nanoseconds and raw bytes, and tells the exact length beforehand.
 """
 
 from __future__ import annotations
