@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing
 from typing import Any, ClassVar
 
 import sqlalchemy
 from jupyterhub.spawner import Spawner, SpawnException
 from pydantic import ValidationError
-from traitlets import Integer, Unicode
+from traitlets import Integer, Unicode, default
 
 from dsw.errors import DswError
 from dsw.events import Phase, PhaseReport
@@ -75,6 +75,11 @@ class WorkspaceSpawnerMixin(Spawner):  # type: ignore[misc]
     _failed_start = False
     _adopting = False
 
+    @default("apply_user_options")
+    def _leave_options_to_control(self) -> Callable[[Any, Any], None]:
+        # They are checked in `start` and become the plan; no trait is set from them.
+        return lambda spawner, options: None
+
     # The engine's part
 
     @abstractmethod
@@ -116,8 +121,10 @@ class WorkspaceSpawnerMixin(Spawner):  # type: ignore[misc]
                 return await self._follow(self.plan, undo)
         except BaseException as error:
             self._failed_start = True
-            await self._undo(undo)
-            told = self._explain(error)
+            try:
+                await self._undo(undo)
+            finally:
+                told = self._explain(error)
             if told is error:
                 raise
             raise told from error
