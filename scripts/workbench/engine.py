@@ -71,8 +71,16 @@ def ensure(steps: Steps, step: Step, folders: Folders) -> None:
         folders.engine_process.write_text(json.dumps({"unit": "docker"}))
         version = _wait(None, folders.logs / "dockerd.log")
     else:
+        _mount_cgroups(steps, step)
         version = start(["dockerd"], folders)
     step.result = f"Docker {version}, {'started' if installed else 'installed and started'}"
+
+
+def _mount_cgroups(steps: Steps, step: Step) -> None:
+    # Without an init system nobody has; the distribution's package recommends this program.
+    kinds = {line.split()[2] for line in Path("/proc/mounts").read_text().splitlines()}
+    if not kinds & {"cgroup", "cgroup2"} and shutil.which("cgroupfs-mount"):
+        steps.run(step, ["cgroupfs-mount"])
 
 
 def _refuse_foreign() -> None:
