@@ -49,9 +49,9 @@ async def _offer(control: Control, official: OfficialImage, digest: str, size: i
             )
         ).all()
         same = next((row for row in rows if not digest or row.digest == digest), None)
-        for row in rows:
-            if row is not same:
-                row.retired_at = control.clock()
+        retired = [row for row in rows if row is not same]
+        for row in retired:
+            row.retired_at = control.clock()
         if same is None:
             same = Image(
                 id=new_id("img"),
@@ -73,6 +73,8 @@ async def _offer(control: Control, official: OfficialImage, digest: str, size: i
     if changed:
         log.info("catalog image", image=official.name, digest=digest, available=same.available)
         tell(control, same)
+    for row in retired:
+        tell_gone(control, row)
 
 
 async def list_images(control: Control, caller: Caller) -> list[ImageView]:

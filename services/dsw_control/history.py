@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dsw.events import EventView
@@ -75,7 +73,7 @@ def _publish(
     )
 
 
-async def events_of(session: AsyncSession, object_id: str, after: int) -> Sequence[EventView]:
+async def events_of(session: AsyncSession, object_id: str, after: int) -> list[EventView]:
     """The history of one object, oldest first, at most `PAGE` events after the given id."""
     rows = await session.scalars(
         select(Event)
@@ -84,15 +82,3 @@ async def events_of(session: AsyncSession, object_id: str, after: int) -> Sequen
         .limit(PAGE)
     )
     return [EventView.model_validate(row) for row in rows]
-
-
-async def forget_progress(session: AsyncSession, object_id: str, state: str) -> None:
-    """Drop the lines of a finished transfer: the byte counts that nobody needs any more."""
-    await session.execute(
-        delete(Event).where(
-            Event.object_id == object_id,
-            Event.state == state,
-            Event.percent.is_not(None),
-            Event.bytes_done.is_not(None),
-        )
-    )

@@ -140,7 +140,7 @@ async def change_instance(
         row = await visible_instance(session, caller, instance_id, Action.INSTANCE_MANAGE_ALL)
         if body.display_name is not None:
             row.display_name = body.display_name
-        if body.image is not None or body.spec is not None:
+        if body.image is not None or body.spec is not None or body.discard_changes:
             if row.state not in AT_REST:
                 raise Conflict(
                     f"{row.display_name!r} is {row.state}.", "Stop it before you change it."
@@ -165,14 +165,16 @@ async def _change_environment(
         image = await catalog.usable(session, control, caller, row.workspace_id, body.image)
         row.image_id, row.image_name = image.id, image.name
         needs_new = True
-    if needs_new and row.attempt and not body.discard_changes:
+    has_container = control.engine.isolated and row.attempt > 0
+    if needs_new and has_container and not body.discard_changes:
         raise Conflict(
             "This change needs a new container, and what was installed in the old one would be "
             "lost; files in /mnt/workspace stay.",
             "Save the instance as an image first, or send discard_changes: true.",
         )
     row.spec = new.model_dump(mode="json")
-    row.replace = row.replace or needs_new
+    # Consent alone is enough: the operator may have changed what only a new container can have.
+    row.replace = row.replace or needs_new or body.discard_changes
 
 
 def new_row(control: Control, owner: str, name: str, workspace_id: str) -> Instance:

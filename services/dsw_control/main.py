@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import sys
 
 import structlog
@@ -29,7 +30,7 @@ def main() -> None:
         control = build(settings)
     except ConfigError as error:
         sys.exit(f"dsw-control: {error.sentence}")
-    uvicorn.run(
+    config = uvicorn.Config(
         create_app(control),
         host=settings.private_host,
         port=settings.control.port,
@@ -38,6 +39,20 @@ def main() -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=5,
     )
+    Server(config, control).run()
+
+
+class Server(uvicorn.Server):
+    """Ends the streams first, so that a stop does not wait for those who listen."""
+
+    def __init__(self, config: uvicorn.Config, control: Control) -> None:
+        super().__init__(config)
+        self._control = control
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn does, after the listeners were told that no more will come."""
+        self._control.bus.close()
+        await super().shutdown(sockets)
 
 
 def build(settings: Settings) -> Control:

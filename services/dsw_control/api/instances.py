@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Query
+from fastapi import APIRouter, Depends, Header, Path, Query
 from fastapi.sse import EventSourceResponse
 
 from dsw.events import EventView
@@ -14,7 +14,7 @@ from dsw.snapshots import SnapshotCreate, SnapshotView
 from dsw_control import instances, snapshots
 from dsw_control.api.dependencies import CallerDep, ControlDep
 from dsw_control.api.schemas import Page
-from dsw_control.api.streams import Stream, history, object_stream
+from dsw_control.api.streams import Stream, history_page, object_stream
 
 router = APIRouter(prefix="/instances", tags=["instances"])
 
@@ -80,25 +80,31 @@ async def stop_instance(
     return await instances.stop_instance(control, caller, instance_id)
 
 
-@router.get("/{instance_id}/events")
-async def list_events(
-    control: ControlDep, caller: CallerDep, instance_id: InstanceId, after: After = 0
-) -> Page[EventView]:
-    """The history of an instance, oldest first."""
+async def require_visible(control: ControlDep, caller: CallerDep, instance_id: InstanceId) -> None:
+    """`NotFound` before a stream begins: once it has, there is no status to send."""
     await instances.get_instance(control, caller, instance_id)
-    return Page(items=await history(control, instance_id, after))
 
 
-@router.get("/{instance_id}/events/stream", response_class=EventSourceResponse)
+@router.get("/{instance_id}/events", dependencies=[Depends(require_visible)])
+async def list_events(
+    control: ControlDep, instance_id: InstanceId, after: After = 0
+) -> Page[EventView]:
+    """The history of an instance, oldest first; `next` is the `after` of the next page."""
+    return await history_page(control, instance_id, after)
+
+
+@router.get(
+    "/{instance_id}/events/stream",
+    response_class=EventSourceResponse,
+    dependencies=[Depends(require_visible)],
+)
 async def stream_events(
     control: ControlDep,
-    caller: CallerDep,
     instance_id: InstanceId,
     last_event_id: Annotated[int, Header(ge=0)] = 0,
 ) -> Stream:
     """The history from `Last-Event-ID` on and then live, as server-sent events named `event`."""
-    await instances.get_instance(control, caller, instance_id)
-    async for item in object_stream(control, caller, instance_id, last_event_id):
+    async for item in object_stream(control, instance_id, last_event_id):
         yield item
 
 

@@ -98,15 +98,8 @@ async def logout(request: Request, control: ControlDep) -> Response:
 
 
 @router.get("/")
-async def console(request: Request, control: ControlDep) -> Response:
-    """The console's page, for those who are logged in."""
-    session = session_of(request, control)
-    try:
-        if session is None:
-            raise NotAuthenticated("")
-        await control.auth.caller(session.token)
-    except NotAuthenticated:
-        return RedirectResponse(f"{control.settings.service_prefix}login", status_code=302)
+async def console() -> Response:
+    """The console's page. It logs in by itself, so that what stands after the # is kept."""
     return console_file("index.html")
 
 

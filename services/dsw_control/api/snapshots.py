@@ -12,7 +12,7 @@ from dsw.snapshots import SnapshotView
 from dsw_control import snapshots
 from dsw_control.api.dependencies import CallerDep, ControlDep
 from dsw_control.api.schemas import Page
-from dsw_control.api.streams import history
+from dsw_control.api.streams import history_page
 
 router = APIRouter(prefix="/snapshots", tags=["snapshots"])
 
@@ -54,4 +54,4 @@ async def list_events(
 ) -> Page[EventView]:
     """The history of a snapshot, oldest first."""
     await snapshots.get_snapshot(control, caller, snapshot_id)
-    return Page(items=await history(control, snapshot_id, after))
+    return await history_page(control, snapshot_id, after)

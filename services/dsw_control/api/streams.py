@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 
 from fastapi.sse import ServerSentEvent
 
 from dsw.events import EventView
+from dsw_control.api.schemas import Page
 from dsw_control.auth import Caller
 from dsw_control.bus import Change
 from dsw_control.context import Control
-from dsw_control.history import events_of
+from dsw_control.history import PAGE, events_of
 
 Stream = AsyncIterator[ServerSentEvent]
 
 
-async def history(control: Control, object_id: str, after: int) -> Sequence[EventView]:
-    """The events of one object after an id."""
+async def history_page(control: Control, object_id: str, after: int) -> Page[EventView]:
+    """The events of one object after an id, a page at a time."""
     async with control.db.read() as session:
-        return await events_of(session, object_id, after)
+        items = await events_of(session, object_id, after)
+    return Page(items=items, next=str(items[-1].id) if len(items) == PAGE else None)
 
 
-async def object_stream(control: Control, caller: Caller, object_id: str, after: int) -> Stream:
-    """All events of one object after an id, as long as the client listens and may."""
+async def object_stream(control: Control, object_id: str, after: int) -> Stream:
+    """All events of one object after an id, as long as the client listens."""
     # Listening starts before the history is read, so that nothing falls between the two.
     with control.bus.listen() as queue:
-        last = after
-        for view in await history(control, object_id, after):
-            last = view.id
-            yield _event(view.model_dump_json(), "event", view.id)
+        last, more = after, True
+        while more:
+            page = await history_page(control, object_id, last)
+            more = page.next is not None
+            for view in page.items:
+                last = view.id
+                yield _event(view.model_dump_json(), "event", view.id)
         while change := await queue.get():
             if change.object_id != object_id:
                 continue

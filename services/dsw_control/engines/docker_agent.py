@@ -21,7 +21,9 @@ from dsw_control.engines.base import AgentStatus
 
 SOCKET = "/var/run/docker.sock"
 KIND = "agent"
-CAPABILITIES = ["SYS_ADMIN", "DAC_READ_SEARCH", "DAC_OVERRIDE"]
+CAPABILITIES = ["SYS_ADMIN", "DAC_READ_SEARCH"]
+"""SYS_ADMIN: without it the kernel hides which folders were replaced (`trusted.overlay.*`).
+DAC_READ_SEARCH: reads files of every owner."""
 
 
 class AgentContainers:
@@ -55,7 +57,6 @@ class AgentContainers:
                 cap_add=CAPABILITIES,
                 security_opt=["no-new-privileges:true"],
                 read_only=True,
-                tmpfs={"/tmp": "size=16m"},  # noqa: S108 (a file system inside the container)
                 network_mode="host" if request.target.kind == "registry" else "none",
                 pids_limit=64,
                 log_config=LogConfig(type="json-file", config={"max-size": "10m"}),
