@@ -7,6 +7,7 @@ import type {
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { IMainMenu } from '@jupyterlab/mainmenu';
 import { IStatusBar } from '@jupyterlab/statusbar';
+import { withoutTerminalRequest } from './openTerminal.js';
 import { consoleUrl, makeApi } from './request.js';
 import { ResourceStatus } from './resourceStatus.js';
 import { SaveAsImage } from './saveAsImage.js';
@@ -52,4 +53,20 @@ const resourceStatus: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default [saveAsImage, resourceStatus];
+const openTerminal: JupyterFrontEndPlugin<void> = {
+  id: 'jupyterhub-dsw:open-terminal',
+  description: 'Opens a terminal where the address asks for one.',
+  autoStart: true,
+  activate: (app: JupyterFrontEnd) => {
+    void app.restored.then(async () => {
+      const address = withoutTerminalRequest(window.location.href);
+      if (address) {
+        // First, so that a reload does not open another one.
+        window.history.replaceState(window.history.state, '', address);
+        await app.commands.execute(CommandIds.createTerminal);
+      }
+    });
+  }
+};
+
+export default [saveAsImage, resourceStatus, openTerminal];

@@ -2,6 +2,8 @@
 
 export namespace CommandIds {
   export const saveAsImage = 'jupyterhub-dsw:save-as-image';
+  /** Lab's own. */
+  export const createTerminal = 'terminal:create-new';
 }
 
 /** What is sent to save this instance. */
