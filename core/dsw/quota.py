@@ -12,10 +12,12 @@ from dsw.units import Bytes, format_size
 class Quota(Model):
     """Limits of a workspace; 0 means no limit."""
 
-    instances: int = Field(default=0, ge=0)
-    instances_per_user: int = Field(default=10, ge=0)
-    cpu: float = Field(default=0, ge=0)
-    memory: Bytes = 0
+    instances: int = Field(default=0, ge=0, description="Running instances in all.")
+    instances_per_user: int = Field(
+        default=10, ge=0, description="Running instances of one member."
+    )
+    cpu: float = Field(default=0, ge=0, description="Cores of all running instances.")
+    memory: Bytes = Field(0, description="Bytes of memory of all running instances.")
 
 
 class Usage(Model):

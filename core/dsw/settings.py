@@ -43,9 +43,15 @@ class HubSettings(Model):
         "the gateway of the instances' network (scripts/up finds it). Empty: 127.0.0.1.",
     )
     database: str = Field(
-        "", description="SQLAlchemy URL. Empty: SQLite in `data_dir`; PostgreSQL in production."
+        "",
+        description="SQLAlchemy URL of the hub's database; with PostgreSQL it begins with "
+        "`postgresql+psycopg://`. Empty: SQLite in `data_dir`.",
     )
-    admins: list[str] = Field(["admin"], description="Users who are platform administrators.")
+    admins: list[str] = Field(
+        ["admin"],
+        description="Platform administrators. The account of the first one is made at the first "
+        "start.",
+    )
     public_url: str = Field(
         "", description="Address that people use, when a reverse proxy is in front."
     )
@@ -66,9 +72,15 @@ class ControlSettings(Model):
 
     port: int = Field(8082, ge=1, le=65535, description="Port of control (private).")
     database: str = Field(
-        "", description="SQLAlchemy URL. Empty: SQLite in `data_dir`; PostgreSQL in production."
+        "",
+        description="SQLAlchemy URL of control's database, another one than the hub's. Empty: "
+        "SQLite in `data_dir`.",
     )
-    url: str = Field("", description="Address of control as hub and instances see it.")
+    url: str = Field(
+        "",
+        description="Address of control as hub and instances see it, without a path. Empty: "
+        "`hub.private_host` and `control.port`.",
+    )
 
 
 class EngineSettings(Model):
@@ -77,7 +89,9 @@ class EngineSettings(Model):
     kind: Literal["docker", "process"] = Field(
         "docker", description="`docker`, or `process`: local processes without isolation."
     )
-    start_timeout: int = Field(300, ge=5, description="Seconds that a start may take.")
+    start_timeout: int = Field(
+        300, ge=5, description="Seconds that a start may take in all, pulling the image included."
+    )
     answer_timeout: int = Field(
         120, ge=5, description="Seconds that a started server may take to answer."
     )
@@ -105,8 +119,15 @@ class RegistrySettings(Model):
     """Where snapshots are pushed. Without an address they stay in the engine."""
 
     address: str = Field("", pattern=r"^$|^[a-z0-9.-]+(:\d+)?$", description="`host` or host:port.")
-    prefix: str = Field("dsw", pattern=r"^[a-z0-9]+(?:[._/-][a-z0-9]+)*$", description="Path.")
-    username: str = Field("", description="The password is in `data_dir/secrets/registry`.")
+    prefix: str = Field(
+        "dsw",
+        pattern=r"^[a-z0-9]+(?:[._/-][a-z0-9]+)*$",
+        description="Path in the registry below which they are.",
+    )
+    username: str = Field(
+        "",
+        description="User of the registry; the password is in `data_dir/secrets/registry`.",
+    )
     insecure: bool = Field(False, description="Plain http; loopback addresses only.")
 
     @model_validator(mode="after")
@@ -120,11 +141,11 @@ class RegistrySettings(Model):
 class OfficialImage(Model):
     """A catalog image that the operator offers to everybody."""
 
-    name: str = Field(min_length=1, max_length=100)
+    name: str = Field(min_length=1, max_length=100, description="Its name for people.")
     reference: str = Field(
         min_length=1, description="`repository:tag`, pulled or built on this host."
     )
-    description: str = ""
+    description: str = Field("", description="What is in it.")
 
 
 class ImageSettings(Model):

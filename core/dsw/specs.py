@@ -11,14 +11,14 @@ from dsw.units import Bytes, format_size
 class Spec(Model):
     """CPU in cores, memory and shared memory in bytes, GPUs by count and type."""
 
-    name: str = Field(pattern=r"^[a-z0-9](?:[a-z0-9.-]{0,38}[a-z0-9])?$")
-    cpu: float = Field(gt=0, le=4096)
-    memory: Bytes = Field(ge=128 * 1024**2)
-    shared_memory: Bytes = 64 * 1024**2
-    gpu: int = Field(default=0, ge=0, le=64)
-    gpu_type: str = ""
-    pids: int = Field(default=4096, ge=64)
-    description: str = ""
+    name: str = Field(pattern=r"^[a-z0-9](?:[a-z0-9.-]{0,38}[a-z0-9])?$", description="Its name.")
+    cpu: float = Field(gt=0, le=4096, description="Cores; 0.5 is half of one.")
+    memory: Bytes = Field(ge=128 * 1024**2, description="Memory in bytes; at least 128 MiB.")
+    shared_memory: Bytes = Field(64 * 1024**2, description="Size of /dev/shm in bytes.")
+    gpu: int = Field(default=0, ge=0, le=64, description="How many GPUs.")
+    gpu_type: str = Field("", description="Their type, a word of `gpus`; empty: any.")
+    pids: int = Field(default=4096, ge=64, description="Most processes and threads.")
+    description: str = Field("", description="What it is good for.")
 
     @property
     def summary(self) -> str:

@@ -1,4 +1,4 @@
-"""`dsw images`: builds the images of this project, and shows how far a build is."""
+"""`dsw images build`: builds the images of this project, and shows how far a build is."""
 
 from __future__ import annotations
 
@@ -19,12 +19,9 @@ from dsw.settings import load
 
 LINE_WIDTH = 120
 
-app = typer.Typer(help="Build the container images.", no_args_is_help=True)
-
-
-@app.callback()
-def _group() -> None:
-    """Keeps `build` a command of its own while it is the only one."""
+app = typer.Typer(
+    help="The image catalog, and how its official images are built.", no_args_is_help=True
+)
 
 
 @app.command()

@@ -49,12 +49,12 @@ def create(
     image: Annotated[str, typer.Option(help="Name or id. Default: the first official.")] = "",
     spec: Annotated[str, typer.Option(help="A spec's name. Default: the first.")] = "",
     workspace: Annotated[str | None, typer.Option(help="Name or id.")] = None,
-    start: Annotated[bool, typer.Option("--start/--no-start")] = True,
+    start: Annotated[bool, typer.Option("--start/--no-start", help="Start it at once.")] = True,
     wait: Wait = True,
     timeout: Timeout = 600,
     as_json: AsJson = False,
 ) -> None:
-    """Create an instance and start it."""
+    """Create an instance and, unless told otherwise, start it."""
     with client() as api:
         body = InstanceCreate(
             workspace=workspace,
@@ -89,7 +89,10 @@ def change(
     image: Annotated[str | None, typer.Option(help="Another image, by name or id.")] = None,
     spec: Annotated[str | None, typer.Option(help="Another spec.")] = None,
     discard_changes: Annotated[
-        bool, typer.Option(help="Agree that what was installed in the container is lost.")
+        bool,
+        typer.Option(
+            "--discard-changes", help="Agree that what was installed in the container is lost."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -129,7 +129,7 @@ export interface paths {
         };
         /**
          * List Events
-         * @description The history of an instance, oldest first.
+         * @description The history of an instance, oldest first; `next` is the `after` of the next page.
          */
         get: operations["list_events_services_dsw_api_instances__instance_id__events_get"];
         put?: never;
@@ -742,34 +742,48 @@ export interface components {
          * @description CPU in cores, memory and shared memory in bytes, GPUs by count and type.
          */
         Spec: {
-            /** Cpu */
+            /**
+             * Cpu
+             * @description Cores; 0.5 is half of one.
+             */
             cpu: number;
             /**
              * Description
+             * @description What it is good for.
              * @default
              */
             description: string;
             /**
              * Gpu
+             * @description How many GPUs.
              * @default 0
              */
             gpu: number;
             /**
              * Gpu Type
+             * @description Their type, a word of `gpus`; empty: any.
              * @default
              */
             gpu_type: string;
-            /** Memory */
+            /**
+             * Memory
+             * @description Memory in bytes; at least 128 MiB.
+             */
             memory: number;
-            /** Name */
+            /**
+             * Name
+             * @description Its name.
+             */
             name: string;
             /**
              * Pids
+             * @description Most processes and threads.
              * @default 4096
              */
             pids: number;
             /**
              * Shared Memory
+             * @description Size of /dev/shm in bytes.
              * @default 67108864
              */
             shared_memory: number;
