@@ -42,6 +42,7 @@ def create_arguments(plan: LaunchPlan, settings: Mapping[str, Any]) -> dict[str,
         LABEL_NAME: plan.name,
     }
     return {
+        "hostname": plan.name,
         **settings,
         "image": plan.image_digest,
         "user": f"{UID}:{GID}",

@@ -75,6 +75,11 @@ def test_the_image_is_named_by_its_digest_and_the_user_by_number() -> None:
     assert create["labels"] == {**plan.labels, "dsw.owner": "alice", "dsw.name": "train"}
 
 
+def test_a_shell_in_the_instance_shows_its_name_unless_the_operator_says_otherwise() -> None:
+    assert docker_args.create_arguments(a_plan(), {})["hostname"] == "train"
+    assert docker_args.create_arguments(a_plan(), {"hostname": "gpu1"})["hostname"] == "gpu1"
+
+
 def test_binds_and_nfs_volumes_become_mounts() -> None:
     options = {"type": "nfs", "o": "addr=nas,rw", "device": ":/export/alice"}
     plan = a_plan(
