@@ -1,13 +1,14 @@
 /** The features, one plugin each. */
 
-import type {
-  JupyterFrontEnd,
-  JupyterFrontEndPlugin
+import {
+  IRouter,
+  type JupyterFrontEnd,
+  type JupyterFrontEndPlugin
 } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { IMainMenu } from '@jupyterlab/mainmenu';
 import { IStatusBar } from '@jupyterlab/statusbar';
-import { withoutTerminalRequest } from './openTerminal.js';
+import { takeTerminalRequest } from './openTerminal.js';
 import { consoleUrl, makeApi } from './request.js';
 import { ResourceStatus } from './resourceStatus.js';
 import { SaveAsImage } from './saveAsImage.js';
@@ -57,12 +58,12 @@ const openTerminal: JupyterFrontEndPlugin<void> = {
   id: 'jupyterhub-dsw:open-terminal',
   description: 'Opens a terminal where the address asks for one.',
   autoStart: true,
-  activate: (app: JupyterFrontEnd) => {
+  requires: [IRouter],
+  activate: (app: JupyterFrontEnd, router: IRouter) => {
     void app.restored.then(async () => {
-      const address = withoutTerminalRequest(window.location.href);
-      if (address) {
-        // First, so that a reload does not open another one.
-        window.history.replaceState(window.history.state, '', address);
+      // Lab writes the address that it began with once more when it has reset a workspace.
+      router.routed.connect(takeTerminalRequest);
+      if (takeTerminalRequest()) {
         await app.commands.execute(CommandIds.createTerminal);
       }
     });

@@ -11,3 +11,12 @@ export function withoutTerminalRequest(address: string): string | undefined {
   url.searchParams.delete(PARAMETER);
   return url.href;
 }
+
+/** Takes the request out of the address, for a reload would follow it again; whether it was there. */
+export function takeTerminalRequest(): boolean {
+  const address = withoutTerminalRequest(window.location.href);
+  if (address) {
+    window.history.replaceState(window.history.state, '', address);
+  }
+  return address !== undefined;
+}
