@@ -25,6 +25,7 @@ from dsw_spawners.workspace import WorkspaceSpawnerMixin
 
 CALLS_AT_ONCE = 64
 STOP_SECONDS = 10
+KILLED = 128 + 9
 
 
 class WorkspaceDockerSpawner(WorkspaceSpawnerMixin, DockerSpawner):  # type: ignore[misc]
@@ -190,10 +191,12 @@ class WorkspaceDockerSpawner(WorkspaceSpawnerMixin, DockerSpawner):  # type: ign
         if state["Running"]:
             return container
         log = await self.engine.last_lines(container)
-        if state["OOMKilled"]:
+        # The engine's flag comes late or never; nobody else kills a server that is starting.
+        if state["OOMKilled"] or state["ExitCode"] == KILLED:
             raise StartFailed(
                 Reason.OUT_OF_MEMORY,
-                f"The server needed more than its {format_size(plan.memory)} of memory.",
+                "The server was killed because it needed more than its "
+                f"{format_size(plan.memory)} of memory.",
                 "Choose a larger spec.",
                 log,
             )

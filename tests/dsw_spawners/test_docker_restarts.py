@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -47,10 +48,18 @@ def test_a_running_server_is_taken_over(docker_bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    "phase", [Phase.ADMITTED, Phase.CONTAINER_CREATED, Phase.CONTAINER_STARTED]
+    ("phase", "how"),
+    [
+        (Phase.ADMITTED, signal.SIGKILL),
+        (Phase.CONTAINER_CREATED, signal.SIGKILL),
+        (Phase.CONTAINER_STARTED, signal.SIGKILL),
+        (Phase.CONTAINER_STARTED, signal.SIGTERM),
+    ],
 )
-def test_a_server_that_was_starting_comes_up_once(docker_bench: Bench, phase: Phase) -> None:
-    server = f"starting-{phase.value.replace('_', '-')}"
+def test_a_server_that_was_starting_comes_up_once(
+    docker_bench: Bench, phase: Phase, how: signal.Signals
+) -> None:
+    server = f"{how.name[3:].lower()}-{phase.value.replace('_', '-')}"
     docker_bench.admin.post("/users/alice")
     docker_bench.users.add("alice")
     with ThreadPoolExecutor(1) as pool:
@@ -59,7 +68,7 @@ def test_a_server_that_was_starting_comes_up_once(docker_bench: Bench, phase: Ph
             lambda: docker_bench.planner.ids.get(("alice", server)), every=0.01
         )
         docker_bench.control.wait_for(instance_id, phase)
-        docker_bench.hub.kill()
+        docker_bench.hub.kill(how)
         asked.result()
     docker_bench.hub.start()
     # As control's reconciler does: ask again, unless the hub has taken the server over.
