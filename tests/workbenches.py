@@ -52,7 +52,7 @@ name = "missing"
 reference = "jupyterhub-dsw/there-is-none:latest"
 
 [workspace]
-quota = {{ instances_per_user = 6 }}
+quota = {{ instances_per_user = {instances} }}
 
 [[specs]]
 name = "tiny"
@@ -162,7 +162,7 @@ class TestBench:
 
     __test__ = False
 
-    def __init__(self, data: Path, installation: str, extra: str = "") -> None:
+    def __init__(self, data: Path, installation: str, extra: str = "", instances: int = 6) -> None:
         self.data = data
         self.installation = installation
         ports = free_ports(4)
@@ -171,6 +171,7 @@ class TestBench:
             data=data,
             installation=installation,
             ports=ports,
+            instances=instances,
             ca_file=os.environ.get("SSL_CERT_FILE", ""),
         )
         (data / "dsw.toml").write_text(text + extra)
@@ -182,9 +183,9 @@ class TestBench:
         """What `dsw.toml` says now."""
         return load(self.data / "dsw.toml", {})
 
-    def up(self) -> None:
+    def up(self, *arguments: str) -> None:
         """Start it, and wait until it answers."""
-        self._call("up")
+        self._call("up", *arguments)
 
     def down(self) -> None:
         """Stop it, and remove what it left in the engine."""
@@ -201,10 +202,10 @@ class TestBench:
         if images:
             docker("image", "rm", "-f", *set(images))
 
-    def _call(self, script: str) -> None:
+    def _call(self, script: str, *arguments: str) -> None:
         clean = {key: value for key, value in os.environ.items() if not key.startswith("DSW_")}
         done = subprocess.run(
-            [ROOT / "scripts" / script, "--data-dir", self.data],
+            [ROOT / "scripts" / script, "--data-dir", self.data, *arguments],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -222,12 +223,16 @@ class TestBench:
         os.kill(self.pid(program), signal.SIGKILL)
 
     @property
+    def admin_password(self) -> str:
+        """As `scripts/up` generated it."""
+        return (self.data / "secrets" / "admin-password").read_text().strip()
+
+    @property
     def admin(self) -> User:
         """The generated first administrator, logged in with the generated password."""
         if "admin" not in self._users:
-            password = (self.data / "secrets" / "admin-password").read_text().strip()
             with httpx.Client(base_url=self.url, follow_redirects=True, timeout=30) as browser:
-                log_in(browser, "admin", password)
+                log_in(browser, "admin", self.admin_password)
                 xsrf = browser.cookies.get("_xsrf", path="/hub/")
                 answer = browser.post(
                     "/hub/api/users/admin/tokens",
