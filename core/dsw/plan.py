@@ -19,6 +19,10 @@ SHARED = "/mnt/shared"
 USER = "dsw"
 UID = GID = 1000
 
+EXIT_OUT_OF_MEMORY = 83
+"""What the image's entry point exits with when the server was killed for memory. The engine's own
+flag is not enough: it stays unset where the kernel does not tell the engine."""
+
 LABEL_INSTALLATION = "dsw.installation"
 LABEL_KIND = "dsw.kind"
 LABEL_ID = "dsw.id"

@@ -5,8 +5,8 @@ the hub token out of the container's configuration and out of every command line
 only: it runs before anything else may be relied on.
 
 Exit codes: the command's own; 128 + N when signal N ended it; 143 whenever SIGTERM came from
-outside, whatever the command made of it; 78 when the environment or the home cannot be used;
-126 and 127 when the command cannot be run or found.
+outside, whatever the command made of it; 83 when the kernel killed it for memory; 78 when the
+environment or the home cannot be used; 126 and 127 when the command cannot be run or found.
 """
 
 from __future__ import annotations
@@ -22,8 +22,14 @@ from pathlib import Path
 ENVIRONMENT = Path("/run/dsw/environment")
 SKELETON = Path("/etc/skel")
 COMMAND = "jupyterhub-singleuser"
+MEMORY_KILLS = (
+    Path("/sys/fs/cgroup/memory.events"),
+    Path("/sys/fs/cgroup/memory/memory.oom_control"),
+)
+"""The container's own counter, by the version of cgroups."""
 
 NOT_CONFIGURED = 78
+OUT_OF_MEMORY = 83
 NOT_RUNNABLE = 126
 NOT_FOUND = 127
 
@@ -121,13 +127,15 @@ def run(command: list[str]) -> int:
         child = os.posix_spawn(path, command, os.environ, setsigmask=before)
     except OSError as error:
         raise CannotStart(f"{path} cannot be run: {error.strerror}.", NOT_RUNNABLE) from error
-    terminated = False
+    kills, terminated = memory_kills(), False
     while True:
         received = signal.sigwait({*_FORWARDED, signal.SIGCHLD})
         if received == signal.SIGCHLD:
             ended, status = os.waitpid(child, os.WNOHANG)
+            if ended and terminated:
+                return 128 + signal.SIGTERM
             if ended:
-                return 128 + signal.SIGTERM if terminated else _exit_code(status)
+                return _exit_code(status, memory_kills() > kills)
             continue
         terminated = terminated or received == signal.SIGTERM
         os.kill(child, received)
@@ -142,8 +150,21 @@ def find(command: str) -> str:
     return found
 
 
-def _exit_code(status: int) -> int:
+def memory_kills() -> int:
+    """How often the kernel has killed a process of this container for memory."""
+    for counter in MEMORY_KILLS:
+        try:
+            fields = dict(line.split(None, 1) for line in counter.read_text().splitlines())
+        except (OSError, ValueError):
+            continue
+        return int(fields.get("oom_kill", 0))
+    return 0
+
+
+def _exit_code(status: int, killed_for_memory: bool) -> int:
     code = os.waitstatus_to_exitcode(status)
+    if code == -signal.SIGKILL and killed_for_memory:
+        return OUT_OF_MEMORY
     return code if code >= 0 else 128 - code
 
 

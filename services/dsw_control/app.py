@@ -20,7 +20,7 @@ from dsw_control.api.schemas import Health, Problem
 from dsw_control.ca_bundle import write_bundle
 from dsw_control.context import Control
 from dsw_control.loops import every
-from dsw_control.oom import watch_out_of_memory
+from dsw_control.oom import OomWatch
 from dsw_control.reconcile import Reconciler
 from dsw_control.requests_log import RequestLog
 from dsw_control.snapshot_worker import SnapshotWorker
@@ -104,6 +104,6 @@ def _start_loops(control: Control) -> list[asyncio.Task[None]]:
             every(0.5, worker.turn, control.wake_snapshots),
             every(60, worker.sweep),
             every(15, refresh),
-            every(2, lambda: watch_out_of_memory(control)),
+            every(2, OomWatch(control).turn),
         )
     ]

@@ -10,10 +10,20 @@ from dsw_control.history import add_event, tell
 from dsw_control.store.tables import Instance
 
 
-async def watch_out_of_memory(control: Control) -> None:
-    """Note every kill until the engine goes away."""
-    async for event in control.engine.out_of_memory():
-        await note_kill(control, event.instance_id)
+class OomWatch:
+    """Compares the counters of two looks; what happened before the first look is history."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self._seen: dict[str, int] = {}
+
+    async def turn(self) -> None:
+        """Note each instance whose counter has risen."""
+        kills = await self._control.engine.memory_kills()
+        for instance_id, count in kills.items():
+            if count > self._seen.get(instance_id, count):
+                await note_kill(self._control, instance_id)
+        self._seen = kills
 
 
 async def note_kill(control: Control, instance_id: str) -> None:

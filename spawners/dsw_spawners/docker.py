@@ -14,7 +14,7 @@ from dsw.errors import EngineFailed
 from dsw.events import Phase
 from dsw.instances import Reason
 from dsw.names import container_name
-from dsw.plan import LaunchPlan
+from dsw.plan import EXIT_OUT_OF_MEMORY, LaunchPlan
 from dsw.units import format_size
 from dsw_spawners import docker_args
 from dsw_spawners.docker_engine import Engine
@@ -192,7 +192,7 @@ class WorkspaceDockerSpawner(WorkspaceSpawnerMixin, DockerSpawner):  # type: ign
             return container
         log = await self.engine.last_lines(container)
         # The engine's flag comes late or never; nobody else kills a server that is starting.
-        if state["OOMKilled"] or state["ExitCode"] == KILLED:
+        if state["OOMKilled"] or state["ExitCode"] in (KILLED, EXIT_OUT_OF_MEMORY):
             raise StartFailed(
                 Reason.OUT_OF_MEMORY,
                 "The server was killed because it needed more than its "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Protocol
 
 from dsw.base import Model
@@ -43,12 +42,6 @@ class AgentStatus(Model):
 
     reports: list[AgentReport]
     exit_code: int | None = None
-
-
-class OomEvent(Model):
-    """A process of this instance was killed because its memory limit was reached."""
-
-    instance_id: str
 
 
 class Engine(Protocol):
@@ -102,8 +95,8 @@ class Engine(Protocol):
     async def agents(self) -> list[str]:
         """Ids of the snapshots that have a helper."""
 
-    def out_of_memory(self) -> AsyncIterator[OomEvent]:
-        """Kills by the memory limit, as they happen; ends when the engine goes away."""
+    async def memory_kills(self) -> dict[str, int]:
+        """How often a process of each running container was killed for memory, by instance id."""
 
     async def close(self) -> None:
         """Close connections."""

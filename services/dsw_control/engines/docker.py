@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,18 +16,18 @@ from docker.models.containers import Container
 from dsw import errors
 from dsw.lifecycle import ContainerView
 from dsw.names import container_name
-from dsw.plan import GID, LABEL_ID, LABEL_INSTALLATION, LABEL_KIND, UID
+from dsw.plan import EXIT_OUT_OF_MEMORY, GID, LABEL_ID, LABEL_INSTALLATION, LABEL_KIND, UID
 from dsw.settings import Settings
 from dsw.snapshots import AgentRequest
 from dsw_control.engines.base import (
     AgentStatus,
     ContainerFact,
     EngineImage,
-    OomEvent,
     SnapshotSource,
 )
 from dsw_control.engines.docker_agent import AgentContainers
 from dsw_control.engines.docker_config import raw_config
+from dsw_control.engines.memory_kills import MemoryKills
 
 STOP_SECONDS = 10
 
@@ -46,6 +46,7 @@ class DockerEngine:
         self._filters = {"label": [f"{LABEL_INSTALLATION}={settings.installation}"]}
         self._client: docker.DockerClient | None = None
         self._agents = AgentContainers(settings)
+        self._kills = MemoryKills()
 
     async def image(self, reference: str) -> EngineImage | None:
         """The image behind a reference or digest, `None` when the engine does not have it."""
@@ -193,20 +194,17 @@ class DockerEngine:
         """Ids of the snapshots that have a helper."""
         return await self._call(self._agents.ids)
 
-    async def out_of_memory(self) -> AsyncIterator[OomEvent]:
-        """Kills by the memory limit, as they happen; ends when the engine goes away."""
-        filters = {**self._filters, "event": "oom"}
-        stream = await self._call(lambda client: client.events(decode=True, filters=filters))
-        while True:
-            try:
-                item = await asyncio.to_thread(next, stream, None)
-            except (DockerException, requests.RequestException, OSError):
-                return
-            if item is None:
-                return
-            instance_id = item["Actor"]["Attributes"].get(LABEL_ID)
-            if instance_id:
-                yield OomEvent(instance_id=instance_id)
+    async def memory_kills(self) -> dict[str, int]:
+        """How often a process of each running container was killed for memory, by instance id."""
+
+        def look(client: docker.DockerClient) -> dict[str, int]:
+            filters = {"label": [*self._filters["label"], f"{LABEL_KIND}=instance"]}
+            running = client.api.containers(filters=filters)
+            return self._kills.read(
+                client, {item["Id"]: item["Labels"].get(LABEL_ID, "") for item in running}
+            )
+
+        return await self._call(look)
 
     async def close(self) -> None:
         """Close connections."""
@@ -257,7 +255,7 @@ def _exited(client: docker.DockerClient, container_id: str) -> ContainerFact:
     return ContainerFact(
         view=ContainerView.EXITED,
         exit_code=state["ExitCode"],
-        oom=state["OOMKilled"],
+        oom=state["OOMKilled"] or state["ExitCode"] == EXIT_OUT_OF_MEMORY,
         finished_at=state["FinishedAt"],
     )
 

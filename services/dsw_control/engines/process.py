@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 from dsw.errors import Conflict, EngineFailed
@@ -13,7 +12,6 @@ from dsw_control.engines.base import (
     AgentStatus,
     ContainerFact,
     EngineImage,
-    OomEvent,
     SnapshotSource,
 )
 
@@ -96,10 +94,9 @@ class ProcessEngine:
         """There are no helpers."""
         return []
 
-    async def out_of_memory(self) -> AsyncIterator[OomEvent]:
-        """The system's own killer does not tell us whom it killed."""
-        return
-        yield
+    async def memory_kills(self) -> dict[str, int]:
+        """Processes have no limit of their own."""
+        return {}
 
     async def close(self) -> None:
         """There is nothing to close."""
