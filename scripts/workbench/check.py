@@ -51,7 +51,7 @@ def checks() -> list[Check]:
         found.append(
             Check(f"Types {folder.name}", ["npx", "--no-install", "tsc", "--noEmit"], folder)
         )
-    return found
+    return [*found, Check("Types of the API", [sys.executable, "-m", "workbench.api_types"])]
 
 
 def run(todo: list[Check]) -> int:
