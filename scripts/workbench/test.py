@@ -11,9 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import docker
+from docker.errors import DockerException
+
 from workbench import apt, certificates, check, engine, images, node
 from workbench.arguments import DEFAULT_DATA, ROOT
 from workbench.folders import Folders
+from workbench.network import LABEL
+from workbench.processes import Process
 from workbench.steps import Refused, Step, Steps
 from workbench.venv import checkout_lock
 
@@ -67,7 +72,23 @@ def prepared(folders: Folders, steps: Steps) -> Iterator[list[str]]:
     try:
         yield ensure_engine(folders, steps)
     finally:
+        if Process.read(folders.engine_process):
+            remove_leftovers()
         engine.stop(folders)
+
+
+def remove_leftovers() -> None:
+    """What tests that broke off left in an engine that was started for them alone."""
+    client = docker.from_env(timeout=60)
+    try:
+        for container in client.containers.list(all=True, filters={"label": LABEL}):
+            container.remove(force=True)
+        for network in client.networks.list(filters={"label": LABEL}):
+            network.remove()
+    except DockerException as error:
+        sys.stderr.write(f"Leftovers of tests stay in the engine: {error}\n")
+    finally:
+        client.close()
 
 
 def ensure_programs(steps: Steps, step: Step) -> None:
