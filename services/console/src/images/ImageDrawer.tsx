@@ -66,14 +66,14 @@ function Details({ image, images, isOffered, onClose }: DetailsProps) {
       <div className="row-buttons">
         <Button
           type="primary"
-          icon={<PlusOutlined />}
+          icon={<PlusOutlined aria-hidden />}
           disabled={!isOffered || !image.available}
           onClick={() => goTo("instances", "new", image.id)}
         >
           New instance from this image
         </Button>
         {isOffered && mayRemove(image) && (
-          <Button icon={<DeleteOutlined />} onClick={() => remove(image)}>
+          <Button icon={<DeleteOutlined aria-hidden />} onClick={() => remove(image)}>
             Delete
           </Button>
         )}

@@ -119,7 +119,7 @@ function columns(
             <Button
               type="text"
               aria-label="New instance from this image"
-              icon={<PlusOutlined />}
+              icon={<PlusOutlined aria-hidden />}
               disabled={!image.available}
               onClick={() => goTo("instances", "new", image.id)}
             />
@@ -128,7 +128,7 @@ function columns(
             <Button
               type="text"
               aria-label="Delete"
-              icon={<DeleteOutlined />}
+              icon={<DeleteOutlined aria-hidden />}
               disabled={!mayRemove(image)}
               onClick={() => remove(image)}
             />

@@ -60,7 +60,7 @@ export function InstancesPage() {
             onChange={(event) => setSearch(event.target.value)}
           />
         )}
-        <Button type="primary" icon={<PlusOutlined />} onClick={() => goTo("instances", "new")}>
+        <Button type="primary" icon={<PlusOutlined aria-hidden />} onClick={() => goTo("instances", "new")}>
           New instance
         </Button>
       </PageTitle>

@@ -33,7 +33,7 @@ export function RowButtons({ instance, actions, isolated, wide = false, onChange
     <div className="row-buttons">
       <MainButton instance={instance} actions={actions} can={can} />
       <Button
-        icon={<StopOutlined />}
+        icon={<StopOutlined aria-hidden />}
         disabled={!can.stop}
         loading={can.stop && actions.busy === instance.id}
         onClick={() => actions.stop(instance)}
@@ -44,7 +44,7 @@ export function RowButtons({ instance, actions, isolated, wide = false, onChange
         <Icon
           label="Terminal"
           wide={wide}
-          icon={<CodeOutlined />}
+          icon={<CodeOutlined aria-hidden />}
           disabled={!can.open}
           href={terminalUrl(instance)}
         />
@@ -52,21 +52,21 @@ export function RowButtons({ instance, actions, isolated, wide = false, onChange
           label="Save as image"
           wide={wide}
           hint={isolated ? undefined : "Only containers can be saved as images"}
-          icon={<SaveOutlined />}
+          icon={<SaveOutlined aria-hidden />}
           disabled={!can.save || !isolated}
           onClick={onSave}
         />
         <Icon
           label="Change"
           wide={wide}
-          icon={<EditOutlined />}
+          icon={<EditOutlined aria-hidden />}
           disabled={!can.change}
           onClick={onChange}
         />
         <Icon
           label="Delete"
           wide={wide}
-          icon={<DeleteOutlined />}
+          icon={<DeleteOutlined aria-hidden />}
           disabled={!can.remove}
           onClick={() => actions.remove(instance)}
         />
@@ -80,7 +80,7 @@ function MainButton(props: { instance: Instance; actions: InstanceActions; can: 
   if (can.start) {
     return (
       <Button
-        icon={<CaretRightOutlined />}
+        icon={<CaretRightOutlined aria-hidden />}
         loading={actions.busy === instance.id}
         onClick={() => actions.start(instance)}
       >
@@ -92,7 +92,7 @@ function MainButton(props: { instance: Instance; actions: InstanceActions; can: 
     <Button
       type="primary"
       role="button"
-      icon={<ExportOutlined />}
+      icon={<ExportOutlined aria-hidden />}
       disabled={!can.open}
       {...(can.open ? { href: labUrl(instance), target: "_blank", rel: "noopener" } : {})}
     >

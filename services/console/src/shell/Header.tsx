@@ -65,10 +65,10 @@ function LiveMark() {
 
 function UserMenu({ me }: { me: Me }) {
   const items: MenuProps["items"] = [
-    link("home", "Hub home", hubPage(me, "home"), <HomeOutlined />),
-    ...(me.admin ? [link("admin", "Hub administration", hubPage(me, "admin"), <SettingOutlined />)] : []),
+    link("home", "Hub home", hubPage(me, "home"), <HomeOutlined aria-hidden />),
+    ...(me.admin ? [link("admin", "Hub administration", hubPage(me, "admin"), <SettingOutlined aria-hidden />)] : []),
     { type: "divider" },
-    link("logout", "Log out", logoutUrl(), <LogoutOutlined />),
+    link("logout", "Log out", logoutUrl(), <LogoutOutlined aria-hidden />),
     { type: "divider" },
     { key: "version", disabled: true, label: `Version ${me.version}, engine ${me.engine}` },
   ];
@@ -79,7 +79,7 @@ function UserMenu({ me }: { me: Me }) {
           {me.name.slice(0, 1).toUpperCase()}
         </span>
         <span className="user-name">{me.name}</span>
-        <DownOutlined className="user-more" />
+        <DownOutlined aria-hidden className="user-more" />
       </Button>
     </Dropdown>
   );
