@@ -29,9 +29,11 @@ async def reserve(session: AsyncSession, control: Control, row: Instance) -> Non
     verdict = admit(spec, usage, Quota.model_validate(workspace.quota))
     if not verdict.admitted:
         raise QuotaExceeded(verdict.reason)
-    wanted = [device for device, kind in free.items() if spec.gpu_type in ("", kind)]
-    for device in wanted[: spec.gpu]:
-        session.add(GpuLease(device_id=device, instance_id=row.id))
+    fitting = [device for device, kind in free.items() if spec.gpu_type in ("", kind)]
+    # The GPUs of the last time first: the container that was kept is bound to them.
+    fitting.sort(key=lambda device: device not in row.gpus)
+    row.gpus = sorted(fitting[: spec.gpu])
+    session.add_all(GpuLease(device_id=device, instance_id=row.id) for device in row.gpus)
     row.admitted = True
 
 

@@ -190,6 +190,7 @@ def new_row(control: Control, owner: str, name: str, workspace_id: str) -> Insta
         reason="",
         message="",
         failure="",
+        gpus=[],
         admitted=False,
         asked=False,
         attempt=0,

@@ -45,6 +45,7 @@ def steady(workbench: TestBench, alice: User, item: Any) -> None:
 def test_a_killed_hub_leaves_running_instances_alone(workbench: TestBench, alice: User) -> None:
     item = alice.running(display_name="hub dies")
     started = workbench.inspect(item)["State"]["StartedAt"]
+    assert answers(alice, item), "from now on the server knows the token for ten seconds"
     workbench.kill("hub")
     assert answers(alice, item), "the proxy goes on without the hub"
     steady(workbench, alice, item)

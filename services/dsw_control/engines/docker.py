@@ -223,11 +223,13 @@ class DockerEngine:
         await self._call(run)
 
     def _find(self, client: docker.DockerClient, instance_id: str) -> Container | None:
-        name = container_name(self._settings.installation, instance_id)
-        try:
-            return client.containers.get(name)
-        except NotFound:
-            return None
+        labels = [*self._filters["label"], f"{LABEL_KIND}=instance", f"{LABEL_ID}={instance_id}"]
+        for item in client.api.containers(all=True, filters={"label": labels}):
+            try:
+                return client.containers.get(item["Id"])
+            except NotFound:
+                continue
+        return None
 
     async def _call(self, act: Callable[[docker.DockerClient], T]) -> T:
         return await asyncio.to_thread(self._guarded, act)

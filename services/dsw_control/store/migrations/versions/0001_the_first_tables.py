@@ -76,6 +76,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(length=64), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column("percent", sa.Double(), nullable=True),
+        sa.Column("gpus", sa.JSON(), nullable=False),
         sa.Column("admitted", sa.Boolean(), nullable=False),
         sa.Column("asked", sa.Boolean(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
