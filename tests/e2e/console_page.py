@@ -1,0 +1,69 @@
+"""The console and the hub's pages, as far as a user's way through the workbench leads."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Locator, Page, expect
+from tests.e2e.lab_page import Lab
+from tests.e2e.windows import START_MS
+
+
+class Console:
+    """One user's console in one window."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.url = url
+
+    def log_in(self, name: str, password: str) -> None:
+        """From the workbench's address over the hub's page to the console."""
+        self.page.goto(self.url)
+        self.fill_login(name, password)
+        expect(self.page.get_by_role("heading", name="Instances", exact=True)).to_be_visible()
+        assert self.page.url.startswith(f"{self.url}/services/dsw/")
+
+    def fill_login(self, name: str, password: str) -> None:
+        """The hub's form."""
+        self.page.get_by_label("Username").fill(name)
+        self.page.get_by_label("Password:").fill(password)
+        self.page.get_by_role("button", name="Sign in").click()
+
+    def view(self, name: str) -> None:
+        """One of the views in the header."""
+        self.page.get_by_role("navigation", name="Views").get_by_role("link", name=name).click()
+
+    def row(self, name: str) -> Locator:
+        """An instance in the list, by its name in the address."""
+        return self.page.get_by_test_id(f"instance-row-{name}")
+
+    def is_in(self, name: str, state: str) -> None:
+        """Wait until the page shows the instance in this state."""
+        expect(self.row(name)).to_have_attribute("data-state", state, timeout=START_MS)
+
+    def press(self, name: str, button: str) -> None:
+        """A button in an instance's row."""
+        self.row(name).get_by_role("button", name=button, exact=True).click()
+
+    def new_instance(self, display_name: str, spec: str, image: str | None = None) -> None:
+        """Open the form, fill it in and send it."""
+        self.page.get_by_role("button", name="New instance", exact=True).click()
+        self.fill_instance(display_name, spec, image)
+
+    def fill_instance(self, display_name: str, spec: str, image: str | None = None) -> None:
+        """The open form; without an image the chosen one stays."""
+        self.page.get_by_label("Display name").fill(display_name)
+        if image is not None:
+            self.page.get_by_role("radio", name=image, exact=True).check()
+        self.page.get_by_role("radio", name=spec, exact=True).check()
+        self.page.get_by_role("button", name="Create", exact=True).click()
+
+    def open_lab(self, name: str) -> Lab:
+        """The instance's JupyterLab, in a new tab."""
+        with self.page.expect_popup() as popup:
+            self.press(name, "Open")
+        return Lab(popup.value)
+
+    def open_terminal(self, name: str) -> Lab:
+        """JupyterLab with a terminal, in a new tab."""
+        with self.page.expect_popup() as popup:
+            self.row(name).get_by_role("link", name="Terminal").click()
+        return Lab(popup.value)

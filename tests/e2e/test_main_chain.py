@@ -1,0 +1,139 @@
+"""From the login to an instance that starts from what was installed in another one."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+from tests.e2e.console_page import Console
+from tests.e2e.windows import START_MS, record
+from tests.polling import eventually
+from tests.workbenches import TestBench, User, docker
+
+pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.timeout(900)]
+
+Picture = Callable[[Page, str], None]
+
+FIRST, SECOND = "fraud-training", "next-of-it"
+SAVED_AS = "Fraud training with figlet"
+PLANTED = "planted-before-the-saving"
+INSTALL = "pip install cowsay && sudo apt-get update && sudo apt-get install --yes figlet"
+CHANGE = (
+    f"sudo rm /etc/debian_version && echo {PLANTED} > /opt/venv/planted "
+    "&& head -c 200M /dev/urandom > /opt/venv/model.bin"
+)
+LOOK = """\
+import cowsay, os, pathlib, subprocess
+print(cowsay.get_output_string("cow", "moo"))
+print(subprocess.run(["figlet", "next"]).returncode, "from figlet")
+print("debian_version", os.path.exists("/etc/debian_version"))
+print(pathlib.Path("/mnt/workspace/note.txt").read_text())
+pathlib.Path("/mnt/workspace/answer.txt").write_text("from the second");"""
+PHASES = ["Preparing", "Copying", "Storing the image", "Saved"]
+CHUNK = 1 << 20
+
+
+def test_what_is_installed_in_one_instance_is_there_in_the_next(
+    workbench: TestBench, console: Console, admin: User, picture: Picture
+) -> None:
+    expect(console.page.get_by_role("heading", name="No instance yet")).to_be_visible()
+    console.new_instance("Fraud training", "small", "base")
+    console.is_in(FIRST, "Running")
+    work_in_it(workbench, console, admin, picture)
+    save_it(console, picture)
+    console.page.get_by_role("button", name="New instance from this image").click()
+    console.fill_instance("Next of it", "small")
+    console.is_in(SECOND, "Running")
+    picture(console.page, "console")
+
+    said = console.open_lab(SECOND).new_notebook().run(LOOK)
+    for text in ("| moo |", "0 from figlet", "debian_version False", "from the first"):
+        expect(said).to_contain_text(text)
+    first = instance(admin, FIRST)
+    assert workbench.execute(first, "cat", "/mnt/workspace/answer.txt") == "from the second"
+    no_secret_of_it_is_in_the_image(workbench, admin, first)
+
+    console.new_instance("One too many", "small", "base")
+    refusal = console.page.get_by_role("alert")
+    expect(refusal).to_contain_text("The limit is 2 running instances per member; 2 in use")
+    expect(refusal).to_contain_text("Stop another instance or take a smaller spec.")
+
+
+def work_in_it(workbench: TestBench, console: Console, admin: User, picture: Picture) -> None:
+    """A cell in a notebook, then packages and deletions in a terminal."""
+    lab = console.open_lab(FIRST)
+    notebook = lab.new_notebook()
+    expect(notebook.run("print('six times seven is', 6 * 7)")).to_contain_text("is 42")
+    notebook.run("open('/mnt/workspace/note.txt', 'w').write('from the first')")
+    picture(lab.page, "lab")
+    terminal = lab.new_terminal()
+    for name, command in (("install", INSTALL), ("change", CHANGE)):
+        terminal.run(name, command)
+        read = ["sh", "-c", f"test -f {name}.code && cat {name}.log {name}.code || true"]
+        said = eventually(
+            lambda read=read: workbench.execute(instance(admin, FIRST), *read),  # type: ignore[misc]
+            START_MS / 1000,
+            every=0.3,
+        )
+        assert said.splitlines()[-1] == "0", said
+
+
+def save_it(console: Console, picture: Picture) -> None:
+    """From the console, with the progress that the page shows."""
+    console.press(FIRST, "Save as image")
+    console.page.get_by_label("Image name").fill(SAVED_AS)
+    shown = record(console.page, "[data-testid=snapshot-status]")
+    console.page.get_by_role("button", name="Save image").click()
+    status = console.page.get_by_test_id("snapshot-status")
+    expect(status.get_by_role("progressbar")).to_be_visible()
+    expect(status).to_contain_text(re.compile(r"\d MiB of \d+"))
+    picture(console.page, "save-as-image")
+    expect(status).to_have_attribute("data-state", re.compile("Saved|Failed"), timeout=START_MS)
+    expect(status).to_have_attribute("data-state", "Saved")
+
+    eventually(lambda: console.page.evaluate("0") == 0 and "Saved" in shown[-1])
+    phases = [text.splitlines()[0] for text in shown]
+    assert phases == sorted(phases, key=PHASES.index), shown
+    assert {"Copying", "Saved"} <= set(phases), shown
+    percents = [int(found) for text in shown for found in re.findall(r"(\d+)%", text)]
+    assert percents == sorted(percents), shown
+    assert any(0 < percent < 100 for percent in percents), shown
+
+
+def no_secret_of_it_is_in_the_image(workbench: TestBench, admin: User, first: Any) -> None:
+    """Neither in its configuration, nor in its history, nor in any layer."""
+    environment = json.loads(workbench.execute(first, "cat", "/run/dsw/environment"))
+    secrets = [value for name, value in environment.items() if "TOKEN" in name]
+    assert secrets
+    image = admin.get(f"images/{instance(admin, SECOND)['image_id']}")
+    assert image["name"] == SAVED_AS
+    told = docker("image", "inspect", image["digest"])
+    told += docker("history", "--no-trunc", image["digest"])
+    assert not [secret for secret in secrets if secret in told]
+    assert "JUPYTERHUB" not in told
+    assert found_in(image["digest"], [*secrets, PLANTED]) == {PLANTED}
+
+
+def instance(admin: User, name: str) -> Any:
+    """What the API says of one of the administrator's instances."""
+    return next(item for item in admin.get("instances")["items"] if item["name"] == name)
+
+
+def found_in(image: str, texts: Sequence[str]) -> set[str]:
+    """Which of the texts are anywhere in the saved image: layers come as they are unpacked."""
+    found: set[str] = set()
+    overlap = max(map(len, texts))
+    tail = b""
+    with subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE) as saving:
+        assert saving.stdout is not None
+        while chunk := saving.stdout.read(CHUNK):
+            window = tail + chunk
+            found |= {text for text in texts if text.encode() in window}
+            tail = chunk[-overlap:]
+    assert saving.returncode == 0
+    return found

@@ -1,0 +1,78 @@
+"""Browser windows, and the evidence of what they showed when a test failed."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from playwright.sync_api import Browser, BrowserContext, Error, Page
+
+PATIENCE_MS = 60_000
+"""For what a user waits for; other work on the machine makes everything slower."""
+
+START_MS = 120_000
+"""For a start, or for what is built or loaded on the way."""
+
+SIZE = 1280, 800
+
+RECORDER = """
+(() => {
+  let last = "";
+  const look = () => {
+    const text = document.querySelector(%r)?.innerText.trim() ?? "";
+    if (text && text !== last) window.%s((last = text));
+  };
+  const everything = { subtree: true, childList: true, attributes: true, characterData: true };
+  new MutationObserver(look).observe(document, everything);
+})()
+"""
+
+
+class Windows:
+    """The windows of one test. Each `open` is another person's browser: nothing is shared."""
+
+    def __init__(self, chromium: Browser) -> None:
+        self._chromium = chromium
+        self._opened: list[tuple[BrowserContext, list[str]]] = []
+
+    def open(self) -> Page:
+        """A window in which nobody is logged in."""
+        width, height = SIZE
+        context = self._chromium.new_context(viewport={"width": width, "height": height})
+        context.set_default_timeout(PATIENCE_MS)
+        log: list[str] = []
+        context.on("console", lambda said: log.append(f"{said.type}: {said.text}"))
+        context.on("weberror", lambda thrown: log.append(f"thrown: {thrown.error}"))
+        self._opened.append((context, log))
+        return context.new_page()
+
+    def keep_evidence(self, folder: Path) -> None:
+        """A picture of every page, and what each window's pages wrote to their console."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, (context, log) in enumerate(self._opened, 1):
+            pages = [page.url for page in context.pages]
+            (folder / f"window-{number}.log").write_text("\n".join([*pages, "", *log, ""]))
+            for at, page in enumerate(context.pages, 1):
+                # A page that is gone or hangs must not hide why the test failed.
+                with contextlib.suppress(Error):
+                    page.screenshot(path=folder / f"window-{number}-page-{at}.png", timeout=5000)
+
+    def close(self) -> None:
+        """Close all windows."""
+        for context, _ in self._opened:
+            context.close()
+
+
+def record(page: Page, selector: str) -> list[str]:
+    """A list that grows with each text that the element shows from now on, over reloads too."""
+    seen: list[str] = []
+    name = f"tell{abs(hash(selector))}"
+
+    def tell(text: str) -> None:
+        seen.append(text)
+
+    page.expose_function(name, tell)
+    script = RECORDER % (selector, name)
+    page.add_init_script(script)
+    page.evaluate(script)
+    return seen
