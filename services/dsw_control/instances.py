@@ -63,6 +63,8 @@ async def create_instance(control: Control, caller: Caller, body: InstanceCreate
             workspace = await workspaces.find(session, caller, body.workspace)
             await require(session, caller, workspace.id, Action.INSTANCE_USE_OWN)
             image = await catalog.usable(session, control, caller, workspace.id, body.image)
+            # Names are made one after the other, so that two at once do not choose the same.
+            await session.refresh(workspace, with_for_update=True)
             taken = await _names_of(session, caller.name)
             name = check_server_name(body.name) if body.name else server_name(display_name, taken)
             if name in taken:
@@ -76,7 +78,7 @@ async def create_instance(control: Control, caller: Caller, body: InstanceCreate
                 await begin(session, control, row)
             event = add_event(session, control, row)
     except IntegrityError as error:
-        raise Conflict(f"You have an instance named {body.name!r}.") from error
+        raise Conflict(f"You have an instance named {name!r}.", "Choose another name.") from error
     tell(control, row, event)
     control.wake.set()
     return instance_view(control, row)
