@@ -143,7 +143,8 @@ class OfficialImage(Model):
 
     name: str = Field(min_length=1, max_length=100, description="Its name for people.")
     reference: str = Field(
-        min_length=1, description="`repository:tag`, pulled or built on this host."
+        min_length=1,
+        description="`repository:tag` that the engine has: built, or pulled by the operator.",
     )
     description: str = Field("", description="What is in it.")
 
