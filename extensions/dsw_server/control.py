@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from dsw.errors import NotFound, RemoteError, Unavailable
-from dsw.snapshots import SnapshotCreate
+
+if TYPE_CHECKING:
+    from dsw.snapshots import SnapshotCreate
 
 TIMEOUT = httpx.Timeout(20.0, connect=5.0)
 
@@ -22,21 +25,23 @@ class Control:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         names = ("DSW_CONTROL_URL", "DSW_INSTANCE_ID", "JUPYTERHUB_API_TOKEN")
-        url, self._instance_id, token = (environ.get(name, "") for name in names)
-        self._http: httpx.AsyncClient | None = None
-        if url and self._instance_id and token:
-            self._http = httpx.AsyncClient(
-                base_url=f"{url.rstrip('/')}/api/",
-                headers={"Authorization": f"Bearer {token}"},
-                timeout=TIMEOUT,
-                # A transport of our own: control is on the private network, and a proxy that the
-                # environment names for the outer world could not reach it.
-                transport=httpx.AsyncHTTPTransport(),
-            )
+        self._url, self._instance_id, self._token = (environ.get(name, "") for name in names)
+
+    @cached_property
+    def _http(self) -> httpx.AsyncClient:
+        # Made when it is first needed: reading the CA bundle would make the server start later.
+        return httpx.AsyncClient(
+            base_url=f"{self._url.rstrip('/')}/api/",
+            headers={"Authorization": f"Bearer {self._token}"},
+            timeout=TIMEOUT,
+            # A transport of our own: control is on the private network, and a proxy that the
+            # environment names for the outer world could not reach it.
+            transport=httpx.AsyncHTTPTransport(),
+        )
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._http is not None:
+        if "_http" in self.__dict__:
             await self._http.aclose()
 
     async def instance(self) -> Any:
@@ -65,7 +70,7 @@ class Control:
         return await self._call("POST", f"snapshots/{snapshot_id}/cancel")
 
     async def _call(self, method: str, path: str, **options: Any) -> Any:
-        if self._http is None:
+        if not (self._url and self._instance_id and self._token):
             raise NotFound("This server was not started by the workbench.")
         try:
             response = await self._http.request(method, path, **options)

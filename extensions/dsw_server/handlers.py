@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
 from jupyter_server.utils import url_path_join
-from pydantic import ValidationError
 from tornado import web
 
 from dsw.errors import DswError, Invalid
 from dsw.names import id_pattern
-from dsw.snapshots import SnapshotCreate
 from dsw_server.control import Control
 from dsw_server.metrics import Sampler
+
+if TYPE_CHECKING:
+    from dsw.snapshots import SnapshotCreate
 
 _SNAPSHOT = f"({id_pattern('snap').strip('^$')})"
 
@@ -62,7 +64,7 @@ class MetricsHandler(Handler):
     async def get(self) -> None:
         """Metrics."""
         metrics = await asyncio.to_thread(self.sampler.sample)
-        self.finish(metrics.model_dump_json())
+        self.finish(json.dumps(asdict(metrics)))
 
 
 class InstanceHandler(Handler):
@@ -116,6 +118,11 @@ class CancelHandler(Handler):
 
 def parse(body: bytes) -> SnapshotCreate:
     """The request in a body; `Invalid` with a sentence that names each wrong key."""
+    # Not sooner: pydantic would make every server start later.
+    from pydantic import ValidationError
+
+    from dsw.snapshots import SnapshotCreate
+
     try:
         return SnapshotCreate.model_validate_json(body)
     except ValidationError as error:

@@ -1,11 +1,15 @@
-"""What an instance uses at one moment, whoever counted it, and what is shown of two moments."""
+"""What an instance uses at one moment, whoever counted it, and what is shown of two moments.
+
+Dataclasses, because importing pydantic would make every server start later.
+"""
 
 from __future__ import annotations
 
-from dsw.base import Model, View
+from dataclasses import dataclass
 
 
-class Usage(Model):
+@dataclass(frozen=True)
+class Usage:
     """A reading: CPU seconds since the counter began, bytes, cores; None is no limit."""
 
     cpu_seconds: float
@@ -15,7 +19,8 @@ class Usage(Model):
     oom_kills: int = 0
 
 
-class Gpu(View):
+@dataclass(frozen=True)
+class Gpu:
     """One GPU that the instance sees: bytes, and per cent of the last sample period."""
 
     index: int
@@ -25,7 +30,8 @@ class Gpu(View):
     memory_total: int
 
 
-class Metrics(View):
+@dataclass(frozen=True)
+class Metrics:
     """What the status bar shows. `cpu_percent` is of `cpu_limit` cores, memory in bytes."""
 
     cpu_percent: float
