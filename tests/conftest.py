@@ -5,9 +5,11 @@ from __future__ import annotations
 import fcntl
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.postgresqls import a_server
 
 DEBIAN_IMAGE = "dsw-test/debian:bookworm"
 
@@ -41,3 +43,10 @@ def _make_debian_image() -> None:
         )
         archive.seek(0)
         subprocess.run([*importing, DEBIAN_IMAGE], stdin=archive, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """URL, without a database, of a PostgreSQL server for all tests."""
+    with a_server() as url:
+        yield url

@@ -125,6 +125,14 @@ class User:
         """The state of an instance."""
         return str(self.get(f"instances/{instance_id}")["state"])
 
+    def state_or_none(self, instance_id: str) -> str | None:
+        """The state of an instance, None while control does not answer."""
+        try:
+            answer = self.http.get(f"instances/{instance_id}")
+        except httpx.HTTPError:
+            return None
+        return str(answer.json()["state"]) if answer.status_code == 200 else None
+
     def wait(self, instance_id: str, *states: str, timeout: float = START_SECONDS) -> Any:
         """The instance, once it is in one of the states."""
 

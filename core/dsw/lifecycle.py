@@ -157,6 +157,8 @@ def _ended(facts: Facts) -> Step:
         return Step(do=Do.BECOME, state=InstanceState.FAILED, reason=Reason.OUT_OF_MEMORY)
     if not facts.settled:
         return Step(do=Do.WAIT, state=facts.state)
+    if facts.container is ContainerView.UNSEEN:
+        return Step(do=Do.BECOME, state=InstanceState.STOPPED, reason=Reason.EXITED)
     if facts.container is ContainerView.EXITED and facts.exit_code == 0:
         return Step(do=Do.BECOME, state=InstanceState.STOPPED, reason=Reason.ENDED_BY_USER)
     if facts.container is ContainerView.EXITED and facts.exit_code not in (137, 143):

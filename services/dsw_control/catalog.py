@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import structlog
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -27,10 +29,12 @@ async def refresh_official(control: Control) -> None:
     A rebuilt image becomes a new row and the old one is retired, so that what an instance runs
     never changes under it.
     """
+    offered = control.settings.images.official
     if not control.engine.isolated:
-        await _offer(control, control.settings.images.official[0], "", None)
-        return
-    for official in control.settings.images.official:
+        # There is but one environment: the workbench's own.
+        offered = [*offered, OfficialImage(name="local", reference="local")][:1]
+    await _retire_others(control, [official.name for official in offered])
+    for official in offered:
         found = await control.engine.image(official.reference)
         await _offer(
             control, official, found.digest if found else "", found.size if found else None
@@ -77,8 +81,38 @@ async def _offer(control: Control, official: OfficialImage, digest: str, size: i
         tell_gone(control, row)
 
 
+async def _retire_others(control: Control, names: list[str]) -> None:
+    """What the operator took out of `dsw.toml` is offered no more; instances keep it."""
+    async with control.db.write() as session:
+        rows = (
+            await session.scalars(
+                select(Image).where(
+                    Image.source == ImageSource.OFFICIAL,
+                    Image.retired_at.is_(None),
+                    Image.name.not_in(names),
+                )
+            )
+        ).all()
+        for row in rows:
+            row.retired_at = control.clock()
+    for row in rows:
+        tell_gone(control, row)
+
+
+def _offer_order(control: Control) -> Callable[[ImageView | Image], int]:
+    """Official images as `dsw.toml` lists them, then all others."""
+    names = [official.name for official in control.settings.images.official]
+    places = {name: place for place, name in enumerate(names)}
+
+    def place(image: ImageView | Image) -> int:
+        official = image.source == ImageSource.OFFICIAL
+        return places.get(image.name, 0) if official else len(names)
+
+    return place
+
+
 async def list_images(control: Control, caller: Caller) -> list[ImageView]:
-    """What the caller may start from, newest first, official images before all."""
+    """What the caller may start from: official images in their order, then the newest first."""
     async with control.db.read() as session:
         rows = await session.scalars(
             select(Image)
@@ -86,7 +120,7 @@ async def list_images(control: Control, caller: Caller) -> list[ImageView]:
             .order_by(Image.created_at.desc())
         )
         views = [image_view(row) for row in rows]
-    return sorted(views, key=lambda view: view.source != ImageSource.OFFICIAL)
+    return sorted(views, key=_offer_order(control))
 
 
 async def get_image(control: Control, caller: Caller, image_id: str) -> ImageView:
@@ -120,16 +154,15 @@ async def usable(
     return row
 
 
-async def first_official(session: AsyncSession) -> Image:
+async def first_official(session: AsyncSession, control: Control) -> Image:
     """The image for a server that was started without naming one."""
-    row = await session.scalar(
-        select(Image)
-        .where(Image.source == ImageSource.OFFICIAL, Image.retired_at.is_(None))
-        .order_by(Image.available.desc(), Image.created_at)
+    rows = await session.scalars(
+        select(Image).where(Image.source == ImageSource.OFFICIAL, Image.retired_at.is_(None))
     )
-    if row is None:
+    found = sorted(rows, key=_offer_order(control))
+    if not found:
         raise NotFound("The catalog has no official image.", "Ask an administrator.")
-    return row
+    return next((row for row in found if row.available), found[0])
 
 
 async def delete_image(control: Control, caller: Caller, image_id: str) -> None:

@@ -21,6 +21,8 @@ async def sentence_for(control: Control, row: Instance, step: Step, facts: Facts
                 f"The instance used all of its {memory} of memory and was ended. Start it with a "
                 "spec that has more memory."
             )
+        case Reason.EXITED if facts.exit_code is None:
+            return "Its process ended."
         case Reason.EXITED:
             tail = await control.engine.log_tail(row.id, LOG_LINES)
             return f"The server ended with exit code {facts.exit_code}. Its last lines: {tail}"

@@ -33,6 +33,11 @@ async def create_snapshot(
                 f"{row.display_name!r} is {row.state}.",
                 "It can be saved while it is Running, Stopped or Failed.",
             )
+        if row.replace and row.state in AT_REST:
+            raise Conflict(
+                f"{row.display_name!r} gets a new container at its next start.",
+                "Start it once, then save it.",
+            )
         running = await session.scalar(
             select(Snapshot).where(
                 Snapshot.instance_id == row.id, Snapshot.state.not_in(ENDED_STATES)

@@ -32,13 +32,9 @@ def answers(alice: User, item: Any) -> bool:
 def steady(workbench: TestBench, alice: User, item: Any) -> None:
     """The instance is up, reachable, and has the one container of this installation."""
 
-    def look() -> bool:
-        try:
-            return alice.state(item["id"]) == "Running" and answers(alice, item)
-        except (httpx.HTTPError, AssertionError):
-            return False
-
-    eventually(look, CONVERGED)
+    eventually(
+        lambda: alice.state_or_none(item["id"]) == "Running" and answers(alice, item), CONVERGED
+    )
     assert workbench.containers(every=True) == [item["id"]]
 
 
@@ -86,13 +82,7 @@ def test_a_stop_and_a_delete_survive_a_killed_control(workbench: TestBench, alic
     alice.http.post(f"instances/{item['id']}/stop")
     workbench.kill("control")
 
-    def stopped() -> bool:
-        try:
-            return alice.state(item["id"]) == "Stopped"
-        except (httpx.HTTPError, AssertionError):
-            return False
-
-    eventually(stopped, CONVERGED)
+    eventually(lambda: alice.state_or_none(item["id"]) == "Stopped", CONVERGED)
     assert workbench.containers() == []
     alice.http.delete(f"instances/{item['id']}")
     workbench.kill("control")
@@ -166,10 +156,7 @@ def test_after_a_restart_of_the_engine_everything_is_back(
     began = time.monotonic()
 
     def back() -> bool:
-        try:
-            return alice.state(item["id"]) == "Running" and answers(alice, item)
-        except (httpx.HTTPError, AssertionError):
-            return False
+        return alice.state_or_none(item["id"]) == "Running" and answers(alice, item)
 
     # It looks as it was until the loss is noticed: wait for that first.
     eventually(lambda: not answers(alice, item) or back(), 30)

@@ -31,7 +31,7 @@ def find_image(client: Client, key: str) -> ImageView:
     items = client.images()
     if not key:
         for item in items:
-            if item.source is ImageSource.OFFICIAL:
+            if item.source is ImageSource.OFFICIAL and item.available:
                 return item
     for item in items:
         if item.id == key:

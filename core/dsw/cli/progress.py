@@ -16,7 +16,8 @@ POLL_SECONDS = 0.5
 
 
 def wait_for_instance(client: Client, instance: InstanceView, seconds: float) -> InstanceView:
-    """Until the instance is up, or at rest when that is wanted; `Conflict` when it failed."""
+    """Until the instance is up, or at rest when that is wanted; `Conflict` when a start failed."""
+    is_start = instance.desired is Desired.RUNNING
     deadline = time.monotonic() + seconds
     with errors.status(f"{instance.name}: {instance.state}") as status:
         while time.monotonic() < deadline:
@@ -26,7 +27,7 @@ def wait_for_instance(client: Client, instance: InstanceView, seconds: float) ->
             if instance.desired is Desired.RUNNING and instance.state in IS_UP:
                 return instance
             if instance.desired is Desired.STOPPED and instance.state in AT_REST:
-                if instance.state == "Failed":
+                if is_start and instance.state == "Failed":
                     raise Conflict(f"{instance.name} failed ({instance.reason}).", instance.message)
                 return instance
             time.sleep(POLL_SECONDS)

@@ -17,6 +17,7 @@ from dsw.names import container_name
 from dsw.plan import GID, LABEL_ID, LABEL_INSTALLATION, LABEL_KIND, UID
 from dsw.settings import Settings
 from dsw.snapshots import AgentReport, AgentRequest
+from dsw_control.ca_bundle import BUNDLE, bundle_path
 from dsw_control.engines.base import AgentStatus
 
 SOCKET = "/var/run/docker.sock"
@@ -42,8 +43,13 @@ class AgentContainers:
             Mount("/upper", request.upper, type="bind", read_only=True),
             Mount("/request", str(folder), type="bind", read_only=True),
         ]
+        environment = {}
         if request.target.kind == "engine":
             mounts.append(Mount(SOCKET, _socket_path(client), type="bind"))
+        elif self._settings.images.ca_file:
+            source = str(bundle_path(self._settings))
+            mounts.append(Mount(BUNDLE, source, type="bind", read_only=True))
+            environment["SSL_CERT_FILE"] = BUNDLE
         try:
             client.containers.run(
                 self._settings.images.agent,
@@ -51,6 +57,7 @@ class AgentContainers:
                 name=container_name(self._settings.installation, request.snapshot_id),
                 labels=self._labels(request.snapshot_id),
                 detach=True,
+                environment=environment,
                 mounts=mounts,
                 user="0:0",
                 cap_drop=["ALL"],

@@ -1,0 +1,54 @@
+"""A PostgreSQL server of the tests' own, from the distribution's package."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from tests.polling import eventually
+from tests.workbenches import free_ports
+
+
+@contextmanager
+def a_server() -> Iterator[str]:
+    """The URL, without a database, of an empty server on loopback."""
+    programs = max(Path("/usr/lib/postgresql").glob("*/bin"))
+    # The server refuses to run as root, and its folder must not be below a private one.
+    folder = Path(tempfile.mkdtemp(prefix="dsw-postgresql-"))
+    as_user: list[str] = []
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
+        as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+    (port,) = free_ports(1)
+    data = folder / "data"
+    subprocess.run(
+        [*as_user, programs / "initdb", "-D", data, "-U", "dsw", "--auth=trust", "--no-sync"],
+        check=True,
+        capture_output=True,
+    )
+    flags = ["-p", str(port), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-k", folder]
+    server = subprocess.Popen(
+        [*as_user, programs / "postgres", "-D", data, *flags], stderr=subprocess.DEVNULL
+    )
+    try:
+        ready = [programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+        eventually(lambda: subprocess.run(ready, check=False).returncode == 0, 30)
+        yield f"postgresql://dsw@127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(30)
+        shutil.rmtree(folder)
+
+
+def new_database(server: str, name: str) -> str:
+    """The URL of a new, empty database."""
+    name = "".join(char if char.isalnum() else "_" for char in name.lower())[:60]
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    return f"{server}/{name}"
