@@ -24,6 +24,8 @@ from workbench.venv import STAMP, VENV
 
 NAMES = ("proxy", "control", "hub")
 PASSED_ON = ("DSW_", "DOCKER_")
+CLIENTS_OWN = frozenset({"DSW_URL", "DSW_TOKEN"})
+"""What the `dsw` command reads; a token has no business in the environment of a service."""
 PR_SET_PDEATHSIG = 1
 
 SOURCES = {
@@ -79,7 +81,11 @@ def fingerprint(name: str, settings: Settings, environ: Mapping[str, str]) -> st
 
 def passed_on(environ: Mapping[str, str]) -> dict[str, str]:
     """The caller's variables that decide how hub and control behave."""
-    return {key: value for key, value in environ.items() if key.startswith(PASSED_ON)}
+    return {
+        key: value
+        for key, value in environ.items()
+        if key.startswith(PASSED_ON) and key not in CLIENTS_OWN
+    }
 
 
 def run(name: str, data: Path) -> None:
@@ -99,7 +105,9 @@ def run(name: str, data: Path) -> None:
 
 def _end_with_supervisor(folders: Folders) -> None:
     # A killed supervisor must not leave programs behind that the next one knows nothing of.
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    ctypes.CDLL(None, use_errno=True).prctl(CLIENTS_OWN = frozenset({"DSW_URL", "DSW_TOKEN"})
+"""What the `dsw` command reads; a token has no business in the environment of a service."""
+PR_SET_PDEATHSIG, signal.SIGTERM)
     supervisor = Process.read(folders.supervisor)
     if supervisor is None or supervisor.pid != os.getppid():
         sys.exit("The supervisor is gone.")

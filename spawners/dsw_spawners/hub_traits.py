@@ -80,9 +80,8 @@ def refuse_shared_origin(settings: Settings) -> None:
     raise ConfigError(
         f"hub.host = {hub.host!r} is a public address, and all users would share one origin: "
         "an instance could then act in another user's name.",
-        "Give every user an origin ([hub.traits.JupyterHub] subdomain_host = "
-        '"https://hub.example.org", with a wildcard DNS record), or accept the risk with '
-        "hub.allow_shared_origin = true.",
+        "Listen on 127.0.0.1, or, where all users trust each other, accept that with "
+        "hub.allow_shared_origin = true. An origin per user (subdomain_host) is not supported yet.",
     )
 
 

@@ -91,6 +91,7 @@ def test_an_instances_token_reaches_that_instance_only(
             assert answer.status_code == 404
         body = {"display_name": "x", "image": alice.image(), "spec": "tiny"}
         assert inner.post("instances", json=body).status_code == 403
+        assert inner.get("events/stream").status_code == 403
         assert inner.delete(f"instances/{item['id']}").status_code == 403
         assert inner.post(f"instances/{item['id']}/stop").status_code == 403
 
