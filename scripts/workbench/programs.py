@@ -105,9 +105,7 @@ def run(name: str, data: Path) -> None:
 
 def _end_with_supervisor(folders: Folders) -> None:
     # A killed supervisor must not leave programs behind that the next one knows nothing of.
-    ctypes.CDLL(None, use_errno=True).prctl(CLIENTS_OWN = frozenset({"DSW_URL", "DSW_TOKEN"})
-"""What the `dsw` command reads; a token has no business in the environment of a service."""
-PR_SET_PDEATHSIG, signal.SIGTERM)
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     supervisor = Process.read(folders.supervisor)
     if supervisor is None or supervisor.pid != os.getppid():
         sys.exit("The supervisor is gone.")
