@@ -5,7 +5,7 @@ import { apiUrl } from "./base";
 import { connection } from "./connection";
 import { Problem, problemOf, unreachable } from "./problem";
 import type { paths } from "./schema";
-import { signInUnlessJustDone } from "./session";
+import { signInUnlessInCircle } from "./session";
 
 const TIME_LIMIT_MS = 30_000;
 const SAFE = new Set(["GET", "HEAD", "OPTIONS"]);
@@ -45,7 +45,7 @@ export async function unwrap<T>(pending: Promise<Answer<T>>): Promise<T> {
   }
   const problem = problemOf(response.status, error);
   connection.report(!problem.isLostConnection);
-  if (problem.isSignedOut) signInUnlessJustDone();
+  if (problem.isSignedOut) signInUnlessInCircle();
   throw problem;
 }
 
