@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 from tests.e2e.console_page import Console
-from tests.e2e.windows import PATIENCE_MS, Windows
+from tests.e2e.windows import PATIENCE_MS, Picture, Windows
 from tests.workbenches import TestBench, User
 
 ARGUMENTS = (
@@ -91,12 +91,6 @@ def console(workbench: TestBench, windows: Windows, admin: User) -> Console:
 
 
 @pytest.fixture
-def picture() -> Callable[[Page, str], None]:
-    """Keeps a picture of a page for the documentation where $DSW_E2E_PICTURES names a folder."""
-    folder = os.environ.get("DSW_E2E_PICTURES")
-
-    def take(page: Page, name: str) -> None:
-        if folder:
-            page.screenshot(path=Path(folder) / f"{name}.png", animations="disabled")
-
-    return take
+def picture() -> Picture:
+    """Keeps pictures for the documentation in the folder $DSW_E2E_PICTURES, where it is set."""
+    return Picture(os.environ.get("DSW_E2E_PICTURES"))

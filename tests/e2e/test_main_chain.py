@@ -5,35 +5,32 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 from tests.e2e.console_page import Console
-from tests.e2e.windows import START_MS, record
+from tests.e2e.windows import START_MS, Picture, record
 from tests.polling import eventually
 from tests.workbenches import TestBench, User, docker
 
 pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.timeout(900)]
 
-Picture = Callable[[Page, str], None]
-
 FIRST, SECOND = "fraud-training", "next-of-it"
-SAVED_AS = "Fraud training with figlet"
+SAVED_AS = "Fraud toolkit"
 PLANTED = "planted-before-the-saving"
 INSTALL = "pip install cowsay && sudo apt-get update && sudo apt-get install --yes figlet"
 CHANGE = (
     f"sudo rm /etc/debian_version && echo {PLANTED} > /opt/venv/planted "
     "&& head -c 200M /dev/urandom > /opt/venv/model.bin"
 )
-LOOK = """\
-import cowsay, os, pathlib, subprocess
-print(cowsay.get_output_string("cow", "moo"))
-print(subprocess.run(["figlet", "next"]).returncode, "from figlet")
-print("debian_version", os.path.exists("/etc/debian_version"))
-print(pathlib.Path("/mnt/workspace/note.txt").read_text())
-pathlib.Path("/mnt/workspace/answer.txt").write_text("from the second");"""
+LOOK = (
+    ("import cowsay; cowsay.cow('installed in the first')", "| installed in the first |"),
+    ("!figlet next && echo figlet ran", "figlet ran"),
+    ("!ls /etc/debian_version", "No such file"),
+    ("!cat note.txt; echo from the second > answer.txt", "from the first"),
+)
 PHASES = ["Preparing", "Copying", "Storing the image", "Saved"]
 CHUNK = 1 << 20
 
@@ -44,18 +41,20 @@ def test_what_is_installed_in_one_instance_is_there_in_the_next(
     expect(console.page.get_by_role("heading", name="No instance yet")).to_be_visible()
     console.new_instance("Fraud training", "small", "base")
     console.is_in(FIRST, "Running")
-    work_in_it(workbench, console, admin, picture)
+    work_in_it(workbench, console, admin)
     save_it(console, picture)
     console.page.get_by_role("button", name="New instance from this image").click()
     console.fill_instance("Next of it", "small")
     console.is_in(SECOND, "Running")
-    picture(console.page, "console")
+    picture(console.page, "console", 480)
 
-    said = console.open_lab(SECOND).new_notebook().run(LOOK)
-    for text in ("| moo |", "0 from figlet", "debian_version False", "from the first"):
-        expect(said).to_contain_text(text)
+    lab = console.open_lab(SECOND)
+    notebook = lab.new_notebook()
+    for code, output in LOOK:
+        expect(notebook.run(code)).to_contain_text(output)
+    picture(lab.page, "lab")
     first = instance(admin, FIRST)
-    assert workbench.execute(first, "cat", "/mnt/workspace/answer.txt") == "from the second"
+    assert workbench.execute(first, "cat", "/mnt/workspace/answer.txt") == "from the second\n"
     no_secret_of_it_is_in_the_image(workbench, admin, first)
 
     console.new_instance("One too many", "small", "base")
@@ -64,13 +63,12 @@ def test_what_is_installed_in_one_instance_is_there_in_the_next(
     expect(refusal).to_contain_text("Stop another instance or take a smaller spec.")
 
 
-def work_in_it(workbench: TestBench, console: Console, admin: User, picture: Picture) -> None:
+def work_in_it(workbench: TestBench, console: Console, admin: User) -> None:
     """A cell in a notebook, then packages and deletions in a terminal."""
     lab = console.open_lab(FIRST)
     notebook = lab.new_notebook()
     expect(notebook.run("print('six times seven is', 6 * 7)")).to_contain_text("is 42")
-    notebook.run("open('/mnt/workspace/note.txt', 'w').write('from the first')")
-    picture(lab.page, "lab")
+    notebook.run("!echo from the first > /mnt/workspace/note.txt")
     terminal = lab.new_terminal()
     for name, command in (("install", INSTALL), ("change", CHANGE)):
         terminal.run(name, command)
@@ -92,7 +90,7 @@ def save_it(console: Console, picture: Picture) -> None:
     status = console.page.get_by_test_id("snapshot-status")
     expect(status.get_by_role("progressbar")).to_be_visible()
     expect(status).to_contain_text(re.compile(r"\d MiB of \d+"))
-    picture(console.page, "save-as-image")
+    picture(console.page, "save-as-image", 480)
     expect(status).to_have_attribute("data-state", re.compile("Saved|Failed"), timeout=START_MS)
     expect(status).to_have_attribute("data-state", "Saved")
 

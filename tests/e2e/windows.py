@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, Error, Page
+from playwright.sync_api import Browser, BrowserContext, Error, FloatRect, Page
 
 PATIENCE_MS = 60_000
 """For what a user waits for; other work on the machine makes everything slower."""
@@ -27,6 +27,14 @@ RECORDER = """
 })()
 """
 
+RELOADER = """
+addEventListener("error", ({ target }) => {
+  if (target instanceof HTMLScriptElement) location.reload();
+}, true);
+"""
+"""What a user does whose page stays blank. Chromium drops what it is loading when an interface of the
+host comes or goes, and each container that starts here brings one."""
+
 
 class Windows:
     """The windows of one test. Each `open` is another person's browser: nothing is shared."""
@@ -40,6 +48,7 @@ class Windows:
         width, height = SIZE
         context = self._chromium.new_context(viewport={"width": width, "height": height})
         context.set_default_timeout(PATIENCE_MS)
+        context.add_init_script(RELOADER)
         log: list[str] = []
         context.on("console", lambda said: log.append(f"{said.type}: {said.text}"))
         context.on("weberror", lambda thrown: log.append(f"thrown: {thrown.error}"))
@@ -61,6 +70,20 @@ class Windows:
         """Close all windows."""
         for context, _ in self._opened:
             context.close()
+
+
+class Picture:
+    """Takes pictures of pages into a folder, or none."""
+
+    def __init__(self, folder: str | None) -> None:
+        self._folder = folder
+
+    def __call__(self, page: Page, name: str, height: int = SIZE[1]) -> None:
+        """Keep the upper part of what the page shows."""
+        if self._folder:
+            clip = FloatRect(x=0, y=0, width=SIZE[0], height=height)
+            path = Path(self._folder) / f"{name}.png"
+            page.screenshot(path=path, clip=clip, animations="disabled")
 
 
 def record(page: Page, selector: str) -> list[str]:
