@@ -92,7 +92,7 @@ def _deleted(facts: Facts) -> Step:
     if facts.hub is HubView.UNKNOWN or facts.container is ContainerView.UNKNOWN:
         return Step(do=Do.WAIT, state=state)
     if facts.hub in (HubView.STARTING, HubView.STOPPING):
-        return Step(do=Do.WAIT, state=state)
+        return _cut_short(facts, state)
     if facts.hub is not HubView.ABSENT:
         return Step(do=Do.ASK_HUB_TO_DELETE, state=state)
     if facts.container in (ContainerView.RUNNING, ContainerView.EXITED):
@@ -111,10 +111,17 @@ def _stopped(facts: Facts) -> Step:
     if facts.hub is HubView.READY:
         return Step(do=Do.ASK_HUB_TO_STOP, state=state)
     if facts.hub in (HubView.STARTING, HubView.STOPPING):
-        return Step(do=Do.WAIT, state=state)
+        return _cut_short(facts, state)
     if facts.container is ContainerView.RUNNING:
         return Step(do=Do.STOP_CONTAINER, state=state)
     return Step(do=Do.BECOME, state=InstanceState.STOPPED, reason=Reason.REQUESTED)
+
+
+def _cut_short(facts: Facts, state: InstanceState) -> Step:
+    """The hub does not stop what it is starting; without its container the start ends at once."""
+    if facts.hub is HubView.STARTING and facts.container is ContainerView.RUNNING:
+        return Step(do=Do.STOP_CONTAINER, state=state)
+    return Step(do=Do.WAIT, state=state)
 
 
 def _running(facts: Facts) -> Step:

@@ -32,12 +32,15 @@ LABEL_FINGERPRINT = "dsw.fingerprint"
 class UserOptions(Model):
     """All that a client may send when it starts a named server on the hub; a closed schema.
 
-    Nothing here is a path or an image reference: ids and names only, resolved by control.
+    Nothing here is a path or an image reference: ids and names only, resolved by control. Control
+    itself sends `attempt`, so that a start that was taken back on its way is told from one on the
+    hub's own page.
     """
 
     workspace: str | None = Field(default=None, max_length=64)
     image: str | None = Field(default=None, pattern=id_pattern("img"))
     spec: str | None = Field(default=None, max_length=40)
+    attempt: int | None = Field(default=None, ge=1)
 
 
 class PlanRequest(Model):

@@ -55,9 +55,10 @@ class Hub:
                 return
             offset += limit
 
-    async def start(self, owner: str, name: str) -> None:
+    async def start(self, owner: str, name: str, attempt: int) -> None:
         """Ask for a start. That it is already starting or running is no error."""
-        answer = await self._send("POST", _server(owner, name), json={})
+        options = {"attempt": attempt}
+        answer = await self._send("POST", _server(owner, name), json=options)
         if answer.status_code == 404:
             raise Invalid(f"The hub has no user {owner!r}.", "They must log in once.")
         if answer.status_code == 400 and _already(answer):

@@ -53,24 +53,22 @@ async def make_plan(control: Control, request: PlanRequest) -> LaunchPlan:
             "This workbench has named instances only.",
             f"Create one at {control.settings.service_prefix}",
         )
+    plan: LaunchPlan | None = None
+    folders: list[str] = []
     async with control.db.write() as session:
         row = await _known(session, request)
         if row is None:
             row = await _register(session, control, request)
         elif row.desired == Desired.DELETED:
             raise Conflict(f"{row.display_name!r} is being deleted.", "Use another name.")
-        _check_options(row, request)
-        await reserve(session, control, row)
-        if row.desired != Desired.RUNNING:
-            want(control, row, Desired.RUNNING, InstanceState.CREATING)
-            row.attempts = 0
-        row.attempt += 1
-        row.asked, row.failure = True, ""
-        row.changed_at = control.clock()
-        image = await session.get_one(Image, row.image_id)
-        workspace = await session.get_one(Workspace, row.workspace_id)
-        plan = _plan(control, row, image, workspace, await leased(session, row.id))
-    folders = [_home(workspace, row.owner), _shared(workspace)]
+        if _taken_back(row, request):
+            # Counted all the same: the hub keeps these options, and a later start may bring them.
+            row.attempt += 1
+        else:
+            _check_options(row, request)
+            plan, folders = await _begin_attempt(session, control, row)
+    if plan is None:
+        raise Conflict("The start was taken back before it began.", "Start it again.")
     tell(control, row)
     try:
         await control.engine.make_folders(folders)
@@ -78,6 +76,28 @@ async def make_plan(control: Control, request: PlanRequest) -> LaunchPlan:
         await note_failure(control, row.id, Reason.ENGINE_FAILED, error.sentence)
         raise
     return plan
+
+
+async def _begin_attempt(
+    session: AsyncSession, control: Control, row: Instance
+) -> tuple[LaunchPlan, list[str]]:
+    """The plan of a new attempt, reserved and counted, and the folders that it needs."""
+    await reserve(session, control, row)
+    if row.desired != Desired.RUNNING:
+        want(control, row, Desired.RUNNING, InstanceState.CREATING)
+        row.attempts = 0
+    row.attempt += 1
+    row.asked, row.failure = True, ""
+    row.changed_at = control.clock()
+    image = await session.get_one(Image, row.image_id)
+    workspace = await session.get_one(Workspace, row.workspace_id)
+    plan = _plan(control, row, image, workspace, await leased(session, row.id))
+    return plan, [_home(workspace, row.owner), _shared(workspace)]
+
+
+def _taken_back(row: Instance, request: PlanRequest) -> bool:
+    """Whether control asked the hub for this start, and its owner pressed stop meanwhile."""
+    return request.options.attempt == row.attempt + 1 and row.desired != Desired.RUNNING
 
 
 async def note_failure(control: Control, instance_id: str, reason: Reason, message: str) -> None:
@@ -220,6 +240,10 @@ def _apply(control: Control, row: Instance, report: PhaseReport) -> bool:
     if report.phase is Phase.FAILED:
         if row.desired != Desired.RUNNING:
             return False
+        if report.reason == Reason.HUB_LOST:
+            # The hub was restarted in the middle of the start: the next one is asked again.
+            row.asked = False
+            return True
         row.failure = report.reason or Reason.ENGINE_FAILED
         row.reason = row.failure
         return True

@@ -170,7 +170,7 @@ class Reconciler:
             event = add_event(session, control, now)
         tell(control, now, event)
         try:
-            await control.hub.start(row.owner, row.name)
+            await control.hub.start(row.owner, row.name, row.attempt + 1)
         except RemoteError as error:
             if not await self._reported(row.id):
                 await note_failure(control, row.id, Reason.HUB_REFUSED, error.message)

@@ -240,5 +240,6 @@ def _may_replace(plan: LaunchPlan, kept: dict[str, Any]) -> None:
     raise StartFailed(
         Reason.NEEDS_NEW_CONTAINER,
         f"A change needs a new container ({what}), which loses what was installed in this one.",
-        "Undo the change, start and save it as an image first; or start with discard_changes.",
+        "Undo the change, or save the instance as an image and then change it with "
+        "discard_changes (dsw instances change NAME --discard-changes).",
     )

@@ -62,6 +62,15 @@ def test_a_program_killed_while_an_instance_starts_changes_nothing(
     steady(workbench, alice, item)
 
 
+def test_a_hub_restarted_while_an_instance_starts_starts_it_again(
+    workbench: TestBench, alice: User
+) -> None:
+    item = alice.create(display_name="hub upgraded")
+    eventually(lambda: alice.state(item["id"]) in ("Starting", "Running"), 30, every=0.005)
+    os.kill(workbench.pid("hub"), signal.SIGTERM)
+    steady(workbench, alice, item)
+
+
 def test_a_killed_control_loses_no_row(workbench: TestBench, alice: User) -> None:
     item = alice.running(display_name="control dies")
     before = alice.get("instances")["items"]

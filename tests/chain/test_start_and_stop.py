@@ -38,6 +38,17 @@ def test_what_was_installed_survives_a_stop(workbench: TestBench, alice: User) -
     assert workbench.execute(item, "cat", "/mnt/workspace/note.txt") == "mine\n"
 
 
+@pytest.mark.parametrize("phase", ["Creating", "Starting"])
+def test_a_start_can_be_stopped_half_way(workbench: TestBench, alice: User, phase: str) -> None:
+    item = alice.create(display_name="changed my mind")
+    eventually(lambda: alice.state(item["id"]) in (phase, "Running"), every=0.005)
+    assert alice.http.post(f"instances/{item['id']}/stop").status_code == 202
+    alice.wait(item["id"], "Stopped", timeout=40)
+    assert workbench.containers() == []
+    alice.http.post(f"instances/{item['id']}/start")
+    alice.wait(item["id"], "Running")
+
+
 def test_a_deleted_instance_leaves_only_its_files(workbench: TestBench, alice: User) -> None:
     item = alice.running(display_name="gone")
     workbench.execute(item, "sh", "-c", "echo kept > /mnt/workspace/after-delete")
