@@ -56,7 +56,7 @@ def both(folder: Path) -> Iterator[dict[str, Variant]]:
         spec = next(spec for spec in bench.settings.specs if spec.name == SPEC)
         reference = next(i.reference for i in bench.settings.images.official if i.name == IMAGE)
         with plain_hub(folder / "plain", f"p{number}", reference, spec) as hub:
-            yield {"ours": Ours(user, user.image(IMAGE), SPEC), "plain": Plain(hub)}
+            yield {"ours": Ours(user, IMAGE, SPEC), "plain": Plain(hub)}
     finally:
         bench.down()
 

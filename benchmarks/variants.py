@@ -47,7 +47,9 @@ class Ours:
 
     async def fresh(self, name: str) -> Run:
         """`POST instances`."""
-        body = {"name": name, "image": self._image, "spec": self._spec}
+        # Looked up each time: an image that is rebuilt meanwhile has another id.
+        image = self._user.image(self._image)
+        body = {"name": name, "image": image, "spec": self._spec}
         moments = await self._timed(name, "instances", body)
         items = self._user.get("instances")["items"]
         self._ids[name] = next(item["id"] for item in items if item["name"] == name)
