@@ -171,6 +171,12 @@ class Reconciler:
         tell(control, now, event)
         try:
             await control.hub.start(row.owner, row.name, row.attempt + 1)
+        except Unavailable:
+            # The hub never heard of it: this was no attempt.
+            async with control.db.write() as session:
+                now = await session.get_one(Instance, row.id)
+                now.asked, now.attempts = False, max(now.attempts - 1, 0)
+            raise
         except RemoteError as error:
             if not await self._reported(row.id):
                 await note_failure(control, row.id, Reason.HUB_REFUSED, error.message)
@@ -179,8 +185,10 @@ class Reconciler:
         """Whether the spawner tells the reason itself, which it may do after the hub's answer."""
         for _ in range(REPORT_LOOKS):
             async with self._control.db.read() as session:
-                if (await session.get_one(Instance, instance_id)).failure:
-                    return True
+                row = await session.get_one(Instance, instance_id)
+            # A spawner whose hub went away takes the start back instead of failing it.
+            if row.failure or not row.asked:
+                return True
             await asyncio.sleep(REPORT_PAUSE)
         return False
 
