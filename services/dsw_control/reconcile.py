@@ -15,7 +15,7 @@ from dsw.errors import DswError, RemoteError, Unavailable
 from dsw.instances import AT_REST, IS_UP, Desired, InstanceState, Reason
 from dsw.lifecycle import ContainerView, Do, Facts, HubView, Step, next_step
 from dsw_control.context import Control
-from dsw_control.engines.base import ContainerFact
+from dsw_control.engines.base import Exit
 from dsw_control.history import add_event, tell, tell_gone
 from dsw_control.hub import hub_view
 from dsw_control.instances import end
@@ -52,8 +52,7 @@ class Reconciler:
             # What was busy when the facts were read may have moved since.
             if row.id in busy or row.id in self._busy:
                 continue
-            facts = self._facts(row, users, containers)
-            step = next_step(facts)
+            step = next_step(facts := await self._facts(row, users, containers))
             if step.do is Do.WAIT:
                 continue
             task = asyncio.create_task(self._do(row, step, facts), name=f"instance {row.id}")
@@ -62,10 +61,6 @@ class Reconciler:
 
     def _done(self, instance_id: str, _task: asyncio.Task[None]) -> None:
         del self._busy[instance_id]
-
-    async def drain(self) -> None:
-        """Wait for the steps under way."""
-        await asyncio.gather(*self._busy.values(), return_exceptions=True)
 
     async def _rows(self) -> Sequence[Instance]:
         async with self._control.db.read() as session:
@@ -82,7 +77,7 @@ class Reconciler:
                 )
             ).all()
 
-    async def _containers(self) -> dict[str, ContainerFact] | None:
+    async def _containers(self) -> dict[str, ContainerView] | None:
         try:
             return await self._control.engine.containers()
         except DswError:
@@ -106,24 +101,27 @@ class Reconciler:
             return {}
         return users
 
-    def _facts(
+    async def _facts(
         self,
         row: Instance,
         users: dict[str, Any],
-        containers: dict[str, ContainerFact] | None,
+        containers: dict[str, ContainerView] | None,
     ) -> Facts:
         hub = hub_view(users[row.owner], row.name) if row.owner in users else HubView.UNKNOWN
-        fact = _container(self._control, row, containers)
+        container = _container(self._control, row, containers)
+        ended = Exit()
+        if container is ContainerView.EXITED and row.state in IS_UP:
+            ended = await self._control.engine.exit_of(row.id)
         return Facts(
             desired=Desired(row.desired),
             state=InstanceState(row.state),
             hub=hub,
-            container=fact.view,
+            container=container,
             admitted=row.admitted,
             asked=row.asked,
             failure=Reason(row.failure),
-            exit_code=fact.exit_code,
-            oom=fact.oom,
+            exit_code=ended.code,
+            oom=ended.oom,
             attempts=row.attempts,
             settled=self._control.clock() - row.changed_at > SETTLED,
         )
@@ -236,12 +234,12 @@ class Reconciler:
         async with control.db.read() as session:
             rows = await session.scalars(select(Instance).where(Instance.id.in_(containers)))
             known = {row.id: row for row in rows}
-        for instance_id, fact in containers.items():
+        for instance_id, view in containers.items():
             row = known.get(instance_id)
             if row is not None and row.deleted_at is not None:
                 log.warning("removing the container of a deleted instance", instance=instance_id)
                 await control.engine.remove(instance_id)
-            elif fact.view is ContainerView.RUNNING and (
+            elif view is ContainerView.RUNNING and (
                 row is None or (row.desired == Desired.STOPPED and row.state in AT_REST)
             ):
                 log.warning("stopping a container that should not run", instance=instance_id)
@@ -249,10 +247,10 @@ class Reconciler:
 
 
 def _container(
-    control: Control, row: Instance, containers: dict[str, ContainerFact] | None
-) -> ContainerFact:
+    control: Control, row: Instance, containers: dict[str, ContainerView] | None
+) -> ContainerView:
     if not control.engine.isolated:
-        return ContainerFact(view=ContainerView.UNSEEN)
+        return ContainerView.UNSEEN
     if containers is None:
-        return ContainerFact(view=ContainerView.UNKNOWN)
-    return containers.get(row.id, ContainerFact(view=ContainerView.ABSENT))
+        return ContainerView.UNKNOWN
+    return containers.get(row.id, ContainerView.ABSENT)

@@ -16,13 +16,11 @@ class EngineImage(Model):
     size: int
 
 
-class ContainerFact(Model):
-    """What the engine says of an instance's container."""
+class Exit(Model):
+    """How an instance's container ended."""
 
-    view: ContainerView
-    exit_code: int | None = None
+    code: int | None = None
     oom: bool = False
-    finished_at: str = ""
 
 
 class SnapshotSource(Model):
@@ -59,8 +57,11 @@ class Engine(Protocol):
     async def push(self, digest: str, repository: str, tag: str) -> str:
         """Push a local image to the configured registry; its `repository@sha256:...` there."""
 
-    async def containers(self) -> dict[str, ContainerFact]:
+    async def containers(self) -> dict[str, ContainerView]:
         """All instance containers of this installation by instance id."""
+
+    async def exit_of(self, instance_id: str) -> Exit:
+        """How an instance's container ended."""
 
     async def stop(self, instance_id: str) -> None:
         """Stop an instance's container; none is no error."""

@@ -21,8 +21,8 @@ from dsw.settings import Settings
 from dsw.snapshots import AgentRequest
 from dsw_control.engines.base import (
     AgentStatus,
-    ContainerFact,
     EngineImage,
+    Exit,
     SnapshotSource,
 )
 from dsw_control.engines.docker_agent import AgentContainers
@@ -30,6 +30,7 @@ from dsw_control.engines.docker_config import raw_config
 from dsw_control.engines.memory_kills import MemoryKills
 
 STOP_SECONDS = 10
+UP = frozenset({"running", "paused", "restarting"})
 
 T = TypeVar("T")
 
@@ -93,20 +94,30 @@ class DockerEngine:
 
         return await self._call(run)
 
-    async def containers(self) -> dict[str, ContainerFact]:
+    async def containers(self) -> dict[str, ContainerView]:
         """All instance containers of this installation by instance id."""
 
-        def look(client: docker.DockerClient) -> dict[str, ContainerFact]:
-            kind = f"{LABEL_KIND}=instance"
-            filters = {"label": [*self._filters["label"], kind]}
-            facts = {}
-            for item in client.api.containers(all=True, filters=filters):
-                instance_id = item["Labels"].get(LABEL_ID, "")
-                if item["State"] in ("running", "paused", "restarting"):
-                    facts[instance_id] = ContainerFact(view=ContainerView.RUNNING)
-                else:
-                    facts[instance_id] = _exited(client, item["Id"])
-            return facts
+        def look(client: docker.DockerClient) -> dict[str, ContainerView]:
+            filters = {"label": [*self._filters["label"], f"{LABEL_KIND}=instance"]}
+            return {
+                item["Labels"].get(LABEL_ID, ""): (
+                    ContainerView.RUNNING if item["State"] in UP else ContainerView.EXITED
+                )
+                for item in client.api.containers(all=True, filters=filters)
+            }
+
+        return await self._call(look)
+
+    async def exit_of(self, instance_id: str) -> Exit:
+        """How an instance's container ended."""
+
+        def look(client: docker.DockerClient) -> Exit:
+            box = self._find(client, instance_id)
+            if box is None:
+                return Exit()
+            state = box.attrs["State"]
+            oom = state["OOMKilled"] or state["ExitCode"] == EXIT_OUT_OF_MEMORY
+            return Exit(code=state["ExitCode"], oom=oom)
 
         return await self._call(look)
 
@@ -247,19 +258,6 @@ class DockerEngine:
             raise errors.Unavailable(
                 "The container engine does not answer.", "Is it running? See: docker info"
             ) from error
-
-
-def _exited(client: docker.DockerClient, container_id: str) -> ContainerFact:
-    try:
-        state = client.api.inspect_container(container_id)["State"]
-    except NotFound:
-        return ContainerFact(view=ContainerView.ABSENT)
-    return ContainerFact(
-        view=ContainerView.EXITED,
-        exit_code=state["ExitCode"],
-        oom=state["OOMKilled"] or state["ExitCode"] == EXIT_OUT_OF_MEMORY,
-        finished_at=state["FinishedAt"],
-    )
 
 
 def make_host_folders(root: Path, folders: list[str]) -> None:

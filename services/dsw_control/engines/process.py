@@ -6,12 +6,13 @@ import asyncio
 from pathlib import Path
 
 from dsw.errors import Conflict, EngineFailed
+from dsw.lifecycle import ContainerView
 from dsw.settings import Settings
 from dsw.snapshots import AgentRequest
 from dsw_control.engines.base import (
     AgentStatus,
-    ContainerFact,
     EngineImage,
+    Exit,
     SnapshotSource,
 )
 
@@ -36,9 +37,13 @@ class ProcessEngine:
         """There are no images."""
         raise Conflict("There is no image to push.")
 
-    async def containers(self) -> dict[str, ContainerFact]:
+    async def containers(self) -> dict[str, ContainerView]:
         """There are no containers; the hub alone sees the processes."""
         return {}
+
+    async def exit_of(self, instance_id: str) -> Exit:
+        """Nobody tells."""
+        return Exit()
 
     async def stop(self, instance_id: str) -> None:
         """The hub ends the process."""
