@@ -16,6 +16,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -39,6 +40,8 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=10, help="runs of each (10)")
     arguments = parser.parse_args()
     count = 2 if arguments.quick else arguments.runs
+    # Like Ctrl-C: what was brought up is taken down.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="dsw-benchmark-") as folder, both(Path(folder)) as pair:
         runs = asyncio.run(measure(pair, count))
     report.print_report(runs)

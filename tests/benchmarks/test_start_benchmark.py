@@ -23,7 +23,11 @@ def test_the_benchmark_measures_both_and_leaves_nothing_behind() -> None:
         stdout=subprocess.PIPE,
         text=True,
     )
-    output, _ = benchmark.communicate()
+    try:
+        output, _ = benchmark.communicate()
+    finally:
+        benchmark.terminate()
+        benchmark.wait(120)
     assert benchmark.returncode == 0, output
     figures = json.loads(output.splitlines()[-1])
     assert 0 < figures["api_ready_s"] < figures["first_cell_s"] < 120
