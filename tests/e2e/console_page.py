@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import Locator, Page, expect
 from tests.e2e.lab_page import Lab
 from tests.e2e.windows import START_MS
@@ -36,8 +38,11 @@ class Console:
         return self.page.get_by_test_id(f"instance-row-{name}")
 
     def is_in(self, name: str, state: str) -> None:
-        """Wait until the page shows the instance in this state."""
-        expect(self.row(name)).to_have_attribute("data-state", state, timeout=START_MS)
+        """Wait until the page shows the instance in this state; one that failed stays so."""
+        row = self.row(name)
+        ended = re.compile(f"^({state}|Failed)$")
+        expect(row).to_have_attribute("data-state", ended, timeout=START_MS)
+        assert row.get_attribute("data-state") == state, row.inner_text()
 
     def press(self, name: str, button: str) -> None:
         """A button in an instance's row."""

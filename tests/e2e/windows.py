@@ -32,8 +32,8 @@ addEventListener("error", ({ target }) => {
   if (target instanceof HTMLScriptElement) location.reload();
 }, true);
 """
-"""What a user does whose page stays blank. Chromium drops what it is loading when an interface of the
-host comes or goes, and each container that starts here brings one."""
+"""What a user does whose page stays blank. Chromium drops what it is loading when a network
+interface comes or goes, and each container that starts on this host brings one."""
 
 
 class Windows:
