@@ -119,6 +119,8 @@ def _plan(
         _mount(control, _home(workspace, row.owner), HOME),
         _mount(control, _shared(workspace), SHARED),
     ]
+    home = str(PurePosixPath(settings.nas_root) / _home(workspace, row.owner))
+    seen_home = HOME if control.engine.isolated else home
     environment = {
         "DSW_INSTANCE_ID": row.id,
         "DSW_INSTANCE_NAME": row.name,
@@ -126,6 +128,8 @@ def _plan(
         "DSW_CONTROL_URL": f"{settings.control_url}{settings.service_prefix}".rstrip("/"),
         "DSW_SPEC_CPU": f"{spec.cpu:g}",
         "DSW_SPEC_MEMORY": str(spec.memory),
+        # Instances share the home: Lab would open one's terminals and kernels in another.
+        "JUPYTERLAB_WORKSPACES_DIR": f"{seen_home}/.jupyter/lab/workspaces/{row.id}",
     }
     if control.engine.isolated:
         environment["HOME"] = HOME
@@ -151,7 +155,7 @@ def _plan(
         gpu_devices=gpus,
         environment=environment,
         mounts=mounts,
-        home=str(PurePosixPath(settings.nas_root) / _home(workspace, row.owner)),
+        home=home,
         network=network_name(settings.installation),
         sudo=workspace.sudo,
         replace=row.replace,
