@@ -24,6 +24,7 @@ OFFER = "Without a container engine: scripts/up --engine process (no isolation, 
 ANY_VERSION = "1.41"
 START_DEADLINE = 60.0
 SOCKET = Path("/var/run/docker.sock")
+PID_FILE = Path("/var/run/docker.pid")
 SYSTEMD = Path("/run/systemd/system")
 LAST_WORDS = re.compile(r"(?:failed to start daemon: |level=(?:fatal|error) msg=)(.+)")
 
@@ -121,6 +122,20 @@ def last_words(log: Path) -> str:
         if found := LAST_WORDS.search(line):
             return found.group(1).strip("\"' .")
     return lines[-1].strip(" .") if lines else "it said nothing"
+
+
+def adopt_restarted(folders: Folders) -> bool:
+    """Whether a daemon of this installation runs, also when somebody restarted it since."""
+    record = folders.engine_process
+    if not record.exists() or Process.read(record) or _unit(record):
+        return record.exists()
+    try:
+        process = Process.of(int(PID_FILE.read_text()))
+    except (OSError, ValueError):
+        return False
+    if process is not None:
+        process.write(record)
+    return process is not None
 
 
 def stop(folders: Folders) -> str:

@@ -25,9 +25,13 @@ from workbench.venv import checkout_lock
 PROGRAMS = {
     "chromium": "chromium",
     "docker-registry": "docker-registry",
+    "git": "git",
     "mmdebstrap": "mmdebstrap",
 }
 """What tests call, and the package that has it."""
+
+FILES = {"postgresql": "postgresql/*/bin/postgres", "libatomic1": "*/libatomic.so.1"}
+"""Packages whose files are not commands, with one such file; Playwright's Node needs libatomic."""
 
 WITHOUT_ENGINE = ["-m", "not docker and not e2e"]
 
@@ -47,14 +51,19 @@ def main(arguments: argparse.Namespace) -> int:
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             check=False,
-            env=environment(),
+            env=environment(folders),
         ).returncode
     return code or failed
 
 
-def environment() -> dict[str, str]:
-    """The caller's environment without what only this command's own Python needs."""
-    return {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+def environment(folders: Folders) -> dict[str, str]:
+    """The caller's, less what only this command's own Python needs. Tests may restart an engine
+    that was started for them, or that of a machine made for one run."""
+    environ = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    disposable = bool(os.environ.get("CI")) and not engine.SYSTEMD.exists()
+    if Process.read(folders.engine_process) or disposable:
+        environ["DSW_TEST_RESTART_ENGINE"] = "1"
+    return environ
 
 
 @contextmanager
@@ -72,7 +81,7 @@ def prepared(folders: Folders, steps: Steps) -> Iterator[list[str]]:
     try:
         yield ensure_engine(folders, steps)
     finally:
-        if Process.read(folders.engine_process):
+        if engine.adopt_restarted(folders):
             remove_leftovers()
         engine.stop(folders)
 
@@ -94,8 +103,9 @@ def remove_leftovers() -> None:
 def ensure_programs(steps: Steps, step: Step) -> None:
     """Install what tests call; its services are not started."""
     missing = sorted(package for name, package in PROGRAMS.items() if not shutil.which(name))
-    if not list(Path("/usr/lib/postgresql").glob("*/bin/postgres")):
-        missing.append("postgresql")
+    missing += [
+        package for package, files in FILES.items() if not list(Path("/usr/lib").glob(files))
+    ]
     if missing:
         why = f"Tests need {', '.join(missing)}."
         apt.install(steps, step, missing, why, start_services=False)

@@ -79,6 +79,19 @@ def test_a_daemon_is_started_once_and_stopped_by_its_record(
     assert engine.stop(folders) == ""
 
 
+def test_a_daemon_that_somebody_restarted_is_still_this_installations(
+    folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "PID_FILE", tmp_path / "docker.pid")
+    (tmp_path / "docker.pid").write_text(str(os.getpid()))
+    assert not engine.adopt_restarted(folders)
+    Process(2**22 + 1, "an earlier boot").write(folders.engine_process)
+    assert engine.adopt_restarted(folders)
+    remembered = Process.read(folders.engine_process)
+    folders.engine_process.unlink()
+    assert remembered == Process.of(os.getpid())
+
+
 @needs_daemon
 def test_a_daemon_that_cannot_start_says_why_and_what_else_there_is(
     folders: Folders, tmp_path: Path
