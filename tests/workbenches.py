@@ -20,6 +20,7 @@ from workbench.supervision import Supervisor
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 90
+READY_PATHS = ("/hub/api", "/services/dsw/healthz")
 
 SETTINGS = """\
 data_dir = "{data}"
@@ -221,6 +222,18 @@ class TestBench:
             env=clean,
         )
         assert done.returncode == 0, done.stdout + done.stderr
+
+    def wait_until_ready(self) -> None:
+        """Until hub and control answer through the proxy."""
+
+        def ready() -> bool:
+            try:
+                answers = [httpx.get(self.url + path) for path in READY_PATHS]
+            except httpx.HTTPError:
+                return False
+            return all(answer.status_code == 200 for answer in answers)
+
+        eventually(ready, START_SECONDS)
 
     def pid(self, program: str) -> int:
         """The process id of hub, proxy or control."""

@@ -39,7 +39,10 @@ def bob(workbench: TestBench) -> Iterator[User]:
 
 
 def _user(workbench: TestBench, name: str) -> Iterator[User]:
+    # The test before may have killed something as its last act.
+    workbench.wait_until_ready()
     user = workbench.user(name)
     yield user
+    workbench.wait_until_ready()
     for item in user.get("instances")["items"]:
         user.delete(item["id"])

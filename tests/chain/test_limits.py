@@ -36,7 +36,8 @@ def test_an_instance_whose_server_is_killed_for_memory_fails_with_that_reason(
 ) -> None:
     item = alice.running(display_name="all of it")
     # The server is made the first to go; then something asks for too much.
-    first = "for p in $(pgrep -f singleuser); do echo 1000 > /proc/$p/oom_score_adj; done"
+    server = "$(pgrep -f bin/jupyterhub-singleuser)"
+    first = f"for p in {server}; do echo 1000 > /proc/$p/oom_score_adj; done"
     workbench.execute(item, "sh", "-c", first, user="0")
     name = container_name(workbench.installation, item["id"])
     subprocess.run(["docker", "exec", name, "python3", "-c", EAT], check=False)
