@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import PurePosixPath
 
 from sqlalchemy import select
@@ -41,6 +42,10 @@ STATE_OF_PHASE = {
     Phase.CONTAINER_STARTED: InstanceState.STARTING,
     Phase.SERVER_ANSWERING: InstanceState.STARTING,
 }
+
+
+SOON = (0.1, 0.3, 1.0)
+"""Seconds after which one looks whether a server that answers is reachable."""
 
 
 async def make_plan(control: Control, request: PlanRequest) -> LaunchPlan:
@@ -230,6 +235,10 @@ async def take_report(control: Control, instance_id: str, report: PhaseReport) -
         event.bytes_done, event.bytes_total = report.bytes_done, report.bytes_total
     tell(control, row, event)
     control.wake.set()
+    if report.phase is Phase.SERVER_ANSWERING:
+        # The hub still has to add the route; it does not say when it has.
+        for seconds in SOON:
+            asyncio.get_running_loop().call_later(seconds, control.wake.set)
 
 
 def _apply(control: Control, row: Instance, report: PhaseReport) -> bool:
