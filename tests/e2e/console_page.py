@@ -45,11 +45,13 @@ class Console:
         assert row.get_attribute("data-state") == state, row.inner_text()
 
     def press(self, name: str, button: str) -> None:
-        """A button in an instance's row."""
+        """A button in an instance's row, in the tab that is brought to the front for it."""
+        self.page.bring_to_front()
         self.row(name).get_by_role("button", name=button, exact=True).click()
 
     def new_instance(self, display_name: str, spec: str, image: str | None = None) -> None:
         """Open the form, fill it in and send it."""
+        self.page.bring_to_front()
         self.page.get_by_role("button", name="New instance", exact=True).click()
         self.fill_instance(display_name, spec, image)
 

@@ -80,5 +80,6 @@ class Terminal:
         self.page.keyboard.press("Enter")
 
     def run(self, name: str, command: str) -> None:
-        """Type a command that keeps what it says in `name.log`, its exit code in `name.code`."""
-        self.type(f"{{ {command}; }} 2>&1 | tee {name}.log; echo ${{PIPESTATUS[0]}} > {name}.code")
+        """Type a command; what it says goes to `.NAME.log`, too, its exit code to `.NAME.code`."""
+        kept = f"2>&1 | tee .{name}.log; echo ${{PIPESTATUS[0]}} > .{name}.code"
+        self.type(f"{{ {command}; }} {kept}")

@@ -24,7 +24,7 @@ def test_an_instance_is_watched_and_saved_from_lab(
     expect(lab.page).not_to_have_url(re.compile("dsw="))
     expect(lab.status).to_have_text(re.compile(r"CPU \d+ %Memory 0\.\d / 2 GiB"))
     terminal.run("quick", "sudo touch /opt/from-a-terminal")
-    read = ["sh", "-c", "cat quick.code || true"]
+    read = ["sh", "-c", "cat .quick.code || true"]
     eventually(lambda: workbench.execute(item, *read), START_MS / 1000, every=0.3)
 
     layouts = ["ls", f".jupyter/lab/workspaces/{item['id']}"]

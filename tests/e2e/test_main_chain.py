@@ -32,6 +32,7 @@ LOOK = (
     ("!cat note.txt; echo from the second > answer.txt", "from the first"),
 )
 PHASES = ["Preparing", "Copying", "Storing the image", "Saved"]
+BYTES = re.compile(r"\d MiB of \d+")
 CHUNK = 1 << 20
 
 
@@ -39,14 +40,14 @@ def test_what_is_installed_in_one_instance_is_there_in_the_next(
     workbench: TestBench, console: Console, admin: User, picture: Picture
 ) -> None:
     expect(console.page.get_by_role("heading", name="No instance yet")).to_be_visible()
-    console.new_instance("Fraud training", "small", "base")
-    console.is_in(FIRST, "Running")
+    create_it(console)
     work_in_it(workbench, console, admin)
     save_it(console, picture)
     console.page.get_by_role("button", name="New instance from this image").click()
     console.fill_instance("Next of it", "small")
+    waiting = console.row(SECOND).get_by_text("waiting for its server to answer")
+    picture(console.page, "console", 480, once=waiting)
     console.is_in(SECOND, "Running")
-    picture(console.page, "console", 480)
 
     lab = console.open_lab(SECOND)
     notebook = lab.new_notebook()
@@ -63,6 +64,18 @@ def test_what_is_installed_in_one_instance_is_there_in_the_next(
     expect(refusal).to_contain_text("Stop another instance or take a smaller spec.")
 
 
+def create_it(console: Console) -> None:
+    """From the console, with the phases of the start that the page shows."""
+    shown = record(console.page, f"[data-testid=instance-row-{FIRST}] .state-cell")
+    console.new_instance("Fraud training", "small", "base")
+    console.is_in(FIRST, "Running")
+    told = "\n".join(shown)
+    assert "waiting for its server to answer" in told
+    percents = [int(found) for found in re.findall(r"(\d+)%", told)]
+    assert percents, told
+    assert percents == sorted(percents), told
+
+
 def work_in_it(workbench: TestBench, console: Console, admin: User) -> None:
     """A cell in a notebook, then packages and deletions in a terminal."""
     lab = console.open_lab(FIRST)
@@ -72,7 +85,7 @@ def work_in_it(workbench: TestBench, console: Console, admin: User) -> None:
     terminal = lab.new_terminal()
     for name, command in (("install", INSTALL), ("change", CHANGE)):
         terminal.run(name, command)
-        read = ["sh", "-c", f"test -f {name}.code && cat {name}.log {name}.code || true"]
+        read = ["sh", "-c", f"test -f .{name}.code && cat .{name}.log .{name}.code || true"]
         said = eventually(
             lambda read=read: workbench.execute(instance(admin, FIRST), *read),  # type: ignore[misc]
             START_MS / 1000,
@@ -88,9 +101,7 @@ def save_it(console: Console, picture: Picture) -> None:
     shown = record(console.page, "[data-testid=snapshot-status]")
     console.page.get_by_role("button", name="Save image").click()
     status = console.page.get_by_test_id("snapshot-status")
-    expect(status.get_by_role("progressbar")).to_be_visible()
-    expect(status).to_contain_text(re.compile(r"\d MiB of \d+"))
-    picture(console.page, "save-as-image", 480)
+    picture(console.page, "save-as-image", 480, once=status.get_by_text(BYTES))
     expect(status).to_have_attribute("data-state", re.compile("Saved|Failed"), timeout=START_MS)
     expect(status).to_have_attribute("data-state", "Saved")
 
@@ -98,6 +109,7 @@ def save_it(console: Console, picture: Picture) -> None:
     phases = [text.splitlines()[0] for text in shown]
     assert phases == sorted(phases, key=PHASES.index), shown
     assert {"Copying", "Saved"} <= set(phases), shown
+    assert any(BYTES.search(text) for text in shown), shown
     percents = [int(found) for text in shown for found in re.findall(r"(\d+)%", text)]
     assert percents == sorted(percents), shown
     assert any(0 < percent < 100 for percent in percents), shown

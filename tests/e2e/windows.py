@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, Error, FloatRect, Page
+from playwright.sync_api import Browser, BrowserContext, Error, FloatRect, Locator, Page
 
 PATIENCE_MS = 60_000
 """For what a user waits for; other work on the machine makes everything slower."""
@@ -78,9 +78,13 @@ class Picture:
     def __init__(self, folder: str | None) -> None:
         self._folder = folder
 
-    def __call__(self, page: Page, name: str, height: int = SIZE[1]) -> None:
-        """Keep the upper part of what the page shows."""
+    def __call__(
+        self, page: Page, name: str, height: int = SIZE[1], once: Locator | None = None
+    ) -> None:
+        """Keep the upper part of what the page shows, as soon as `once` is to be seen."""
         if self._folder:
+            if once is not None:
+                once.wait_for()
             clip = FloatRect(x=0, y=0, width=SIZE[0], height=height)
             path = Path(self._folder) / f"{name}.png"
             page.screenshot(path=path, clip=clip, animations="disabled")
