@@ -10,10 +10,9 @@ import { formatSpec } from "../common/format";
 import { useAction } from "../common/useAction";
 import { grouped } from "../images/lineage";
 import { useUser } from "../shell/me";
-import { changeOf, environmentIsFixed, mayNeedConsent } from "./changes";
+import { changeOf, environmentIsFixed, mayNeedConsent, needsNewContainer } from "./changes";
 
-const SAVE_FIRST =
-  "To keep it, start the instance and save it as an image first. Otherwise agree below.";
+const SAVE_FIRST = "To keep it, save the instance as an image first. Otherwise agree below.";
 
 export function ChangeDialog({ instance, onClose }: { instance: Instance; onClose: () => void }) {
   const { isolated } = useUser();
@@ -28,10 +27,12 @@ export function ChangeDialog({ instance, onClose }: { instance: Instance; onClos
     list: "instances",
   });
 
-  const body = changeOf(instance, { displayName, image, spec });
+  const renews = needsNewContainer(instance);
+  const body = changeOf(instance, { displayName, image, spec }) ?? (renews && consent ? {} : undefined);
   const fixed = environmentIsFixed(instance);
   const refusal = change.error instanceof Problem ? change.error : undefined;
-  const asksConsent = refusal?.status === 409 && mayNeedConsent(change.variables);
+  const refused = refusal?.status === 409 && mayNeedConsent(change.variables);
+  const asksConsent = renews || refused;
   const done = !body || (asksConsent && !consent);
 
   function edited<T>(set: (value: T) => void): (value: T) => void {
@@ -97,11 +98,19 @@ export function ChangeDialog({ instance, onClose }: { instance: Instance; onClos
       </Form>
       {change.error && (
         <Alert
-          type={asksConsent ? "warning" : "error"}
+          type={refused ? "warning" : "error"}
           showIcon
           role="alert"
-          title={asksConsent ? refusal.statement : sentenceOf(change.error)}
-          {...(asksConsent ? { description: SAVE_FIRST } : {})}
+          title={refused ? refusal.statement : sentenceOf(change.error)}
+          {...(refused ? { description: SAVE_FIRST } : {})}
+        />
+      )}
+      {renews && !change.error && (
+        <Alert
+          type="warning"
+          showIcon
+          title="It cannot start in its old container any more."
+          description={SAVE_FIRST}
         />
       )}
       {asksConsent && (

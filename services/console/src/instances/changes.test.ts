@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Instance } from "../api/models";
-import { changeOf, environmentIsFixed, mayNeedConsent } from "./changes";
+import { changeOf, environmentIsFixed, mayNeedConsent, needsNewContainer } from "./changes";
 
 const NOW = { display_name: "ETL", image_id: "img-a", spec: { name: "small" } } as Instance;
 const SAME = { displayName: "ETL", image: "img-a", spec: "small" };
@@ -33,5 +33,12 @@ describe("a change", () => {
     expect(environmentIsFixed({ state: "Running" })).toBe(true);
     expect(environmentIsFixed({ state: "Stopped" })).toBe(false);
     expect(environmentIsFixed({ state: "Failed" })).toBe(false);
+  });
+
+  it("is asked for when the old container does not fit any more", () => {
+    const failed = { state: "Failed", reason: "NeedsNewContainer" } as const;
+    expect(needsNewContainer(failed)).toBe(true);
+    expect(needsNewContainer({ ...failed, reason: "ImageGone" })).toBe(false);
+    expect(needsNewContainer({ ...failed, state: "Running" })).toBe(false);
   });
 });

@@ -9,6 +9,10 @@ export interface Wishes {
 
 type Change = Pick<InstanceChange, "display_name" | "image" | "spec">;
 
+/** A start failed because only a new container can have what the operator changed. */
+export const needsNewContainer = ({ state, reason }: Pick<Instance, "state" | "reason">): boolean =>
+  state === "Failed" && reason === "NeedsNewContainer";
+
 /** Only what differs from now; nothing when nothing does or the name is empty. */
 export function changeOf(instance: Instance, wishes: Wishes): Change | undefined {
   const title = wishes.displayName.trim();

@@ -20,11 +20,13 @@ describe("states of an instance", () => {
     expect(lookOf("Hibernating")).toEqual({ label: "Hibernating", tone: "idle" });
   });
 
-  it("starts only from Stopped and Failed, and saves only what runs and is not being saved", () => {
+  it("starts only from Stopped and Failed, and saves only what has a container and is not being saved", () => {
     const having = (what: "start" | "save") =>
       STATES.filter((state) => allowedIn({ state: state as State })[what]);
     expect(having("start").sort()).toEqual(["Failed", "Stopped"]);
     expect(having("save").sort()).toEqual(["Running", "SaveFailed"]);
+    expect(allowedIn({ state: "Stopped", started_at: "2026-01-01T00:00:00Z" }).save).toBe(true);
+    expect(allowedIn({ state: "Stopped", started_at: null }).save).toBe(false);
   });
 
   it("shows a start that only moves forward, and a pull within its part of it", () => {

@@ -68,13 +68,17 @@ export interface Allowed {
   remove: boolean;
 }
 
-export function allowedIn({ state }: Pick<Instance, "state">): Allowed {
+/** What has been started once has a container, which can be saved while it is stopped, too. */
+export function allowedIn({
+  state,
+  started_at,
+}: Pick<Instance, "state"> & Partial<Pick<Instance, "started_at">>): Allowed {
   const leaving = state === "Stopping" || state === "Deleting";
   return {
     open: isUp(state),
     start: AT_REST.has(state),
     stop: isUp(state) || isStarting(state),
-    save: state === "Running" || state === "SaveFailed",
+    save: state === "Running" || state === "SaveFailed" || (AT_REST.has(state) && started_at != null),
     change: !leaving && state !== "Saving",
     remove: state !== "Deleting",
   };
