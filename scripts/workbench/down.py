@@ -18,12 +18,13 @@ def main(arguments: argparse.Namespace) -> int:
         print(f"Nothing runs for {folders.data}.")
         return 0
     with folders.lock():
-        stop(folders, instances=not arguments.keep_instances)
+        done = stop(folders, instances=not arguments.keep_instances)
+    print(done)
     return 0
 
 
-def stop(folders: Folders, instances: bool = True) -> None:
-    """Programs first, so that nobody starts an instance again; the engine last."""
+def stop(folders: Folders, instances: bool = True) -> str:
+    """Programs first, so that nobody starts an instance again; the engine last. What was done."""
     begun = time.monotonic()
     done = []
     if Supervisor(folders).stop():
@@ -38,4 +39,4 @@ def stop(folders: Folders, instances: bool = True) -> None:
     if said := engine.stop(folders):
         done.append(said)
     text = "; ".join(done) or "nothing ran"
-    print(f"{text[0].upper()}{text[1:]} ({time.monotonic() - begun:.1f} s). The data is kept.")
+    return f"{text[0].upper()}{text[1:]} ({time.monotonic() - begun:.1f} s). The data is kept."

@@ -60,6 +60,8 @@ class Process:
                 (os.POSIX_SPAWN_DUP2, 1, 2),
             ],
             setsid=True,
+            # A shell's background job ignores these, and all processes of an instance would, too.
+            setsigdef=[signal.SIGINT, signal.SIGQUIT],
         )
         return cls.of(pid) or cls(pid, "ended at once")
 

@@ -33,8 +33,11 @@ def main(arguments: argparse.Namespace) -> int:
     with folders.lock():
         settings = prepare(arguments, folders, steps)
         supervisor = launch(settings, folders, steps)
-    print(announcement(settings, steps.elapsed), flush=True)
-    return stay(supervisor, folders) if arguments.foreground else 0
+    text = announcement(settings, steps.elapsed)
+    if arguments.foreground:
+        return stay(supervisor, folders, text)
+    print(text)
+    return 0
 
 
 def prepare(arguments: argparse.Namespace, folders: Folders, steps: Steps) -> Settings:
@@ -123,17 +126,21 @@ def announcement(settings: Settings, elapsed: float) -> str:
     return "\n".join([*lines, "Stop it with scripts/down.", ""])
 
 
-def stay(supervisor: Supervisor, folders: Folders) -> int:
-    """Wait for the supervisor's end; Ctrl-C and SIGTERM stop everything."""
+def stay(supervisor: Supervisor, folders: Folders, text: str) -> int:
+    """Print the text and wait for the supervisor's end; Ctrl-C and SIGTERM stop everything."""
     process = supervisor.process
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Also where the caller's shell made both ignored, as it does for a job in the background.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
+        print(text, flush=True)
         while process is not None and process.runs:
             time.sleep(0.5)
     except KeyboardInterrupt:
-        print(flush=True)
+        # Nothing is printed before all is stopped: the terminal may be gone.
         with folders.lock():
-            down.stop(folders)
+            done = down.stop(folders)
+        print(f"\n{done}")
         return 0
     print("The workbench was stopped.")
     return 0

@@ -15,6 +15,7 @@ from tests.polling import eventually
 from tests.workbenches import TestBench, User, docker
 
 from dsw.names import container_name
+from workbench.processes import Process
 
 pytestmark = pytest.mark.docker
 
@@ -180,12 +181,10 @@ def test_after_a_restart_of_the_engine_everything_is_back(
 def restart_engine() -> None:
     """End the engine as a reboot does, and start it again with the same arguments."""
     pid = int(Path("/var/run/docker.pid").read_text())
-    process = Path(f"/proc/{pid}")
-    arguments = (process / "cmdline").read_text().split("\0")[:-1]
+    arguments = Path(f"/proc/{pid}/cmdline").read_text().split("\0")[:-1]
     os.kill(pid, signal.SIGTERM)
-    eventually(lambda: not process.exists(), CONVERGED)
-    with Path("/tmp/dockerd-restarted.log").open("ab") as log:
-        subprocess.Popen(arguments, stdout=log, stderr=log, start_new_session=True)
+    eventually(lambda: Process.of(pid) is None, CONVERGED)
+    Process.spawn(arguments, Path("/tmp/dockerd-restarted.log"))
     info = ["docker", "info"]
     eventually(
         lambda: subprocess.run(info, capture_output=True, check=False).returncode == 0, CONVERGED
