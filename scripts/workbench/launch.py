@@ -13,7 +13,7 @@ from workbench import programs, ready
 from workbench.folders import Folders
 from workbench.settings_file import is_free
 from workbench.steps import Refused, Step, Steps
-from workbench.supervision import UP, Supervisor
+from workbench.supervision import TRIED, UP, Supervisor
 
 CRASH_PATIENCE = 15.0
 
@@ -45,19 +45,18 @@ def start(supervisor: Supervisor, settings: Settings, folders: Folders, step: St
     was_up = supervisor.process is not None
     patience = CRASH_PATIENCE if supervisor.crashed else 0.0
     done = folders.read_state() if was_up else {}
-    running = supervisor.statuses() if was_up else {}
-    stale = [
-        name
-        for name in programs.NAMES
-        if done.get(name) != wanted[name] or running[name].state not in UP
-    ]
+    states = (
+        {name: status.state for name, status in supervisor.statuses().items()} if was_up else {}
+    )
+    changed = [name for name in programs.NAMES if done.get(name) != wanted[name]]
+    stale = [name for name in programs.NAMES if name in changed or states[name] not in UP]
     if not stale:
         step.result = "all run as they should"
         return True
-    restarted = [name for name in stale if name in running and running[name].state in UP]
-    for name in restarted:
-        step.show(f"stopping {name}")
-        supervisor.halt(name)
+    for name in stale:
+        if states.get(name) in TRIED:
+            step.show(f"stopping {name}")
+            supervisor.halt(name)
     for name in stale:
         check_ports(name, settings, patience)
     write_environment(folders)
@@ -65,14 +64,9 @@ def start(supervisor: Supervisor, settings: Settings, folders: Folders, step: St
         supervisor.start()
     for name in stale:
         supervisor.launch(name)
-    folders.state.write_text(
-        json.dumps(
-            {"installation": settings.installation, "engine": settings.engine.kind, **wanted}
-        )
-    )
-    started = [name for name in stale if name not in restarted]
-    parts = [("restarted", restarted), ("started", started)]
-    step.result = "; ".join(f"{what} {', '.join(names)}" for what, names in parts if names)
+    note = {"installation": settings.installation, "engine": settings.engine.kind, **wanted}
+    folders.state.write_text(json.dumps(note))
+    step.result = f"{'restarted' if was_up else 'started'} {', '.join(stale)}"
     return was_up
 
 

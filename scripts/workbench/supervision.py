@@ -25,6 +25,8 @@ from workbench.steps import Refused
 SOCKET = "supervisor.sock"
 STOP_SECONDS = 30
 UP = frozenset({"STARTING", "RUNNING"})
+TRIED = UP | {"BACKOFF"}
+"""States in which the supervisor refuses to start a program, because it does so itself."""
 
 HEAD = """\
 [supervisord]

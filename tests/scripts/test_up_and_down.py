@@ -217,6 +217,21 @@ def test_a_wrong_setting_is_named_with_its_line_and_nothing_is_restarted(
     assert workbench.pids() == before
 
 
+def test_up_heals_a_program_that_a_setting_had_kept_from_starting(workbench: Workbench) -> None:
+    path = workbench.folders.settings
+    text, before = path.read_text(), workbench.pids()
+    path.write_text(f'{text}\n[hub.traits.JupyterHub]\nspawner_class = "nowhere.Spawner"\n')
+    broken = workbench.up()
+    path.write_text(text)
+    assert broken.returncode == 1
+    assert "Hub ends again and again" in broken.stderr
+    assert "'nowhere.Spawner' could not be imported" in broken.stderr
+    assert workbench.pids()["proxy"] == before["proxy"]
+    healed = workbench.up()
+    assert healed.returncode == 0, healed.stderr
+    assert workbench.pids()["proxy"] == before["proxy"]
+
+
 def test_a_public_address_is_refused_before_anything_is_restarted(workbench: Workbench) -> None:
     before = workbench.pids()
     done = workbench.up(DSW_HUB_HOST="0.0.0.0")
