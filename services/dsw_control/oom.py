@@ -11,19 +11,29 @@ from dsw_control.store.tables import Instance
 
 
 class OomWatch:
-    """Compares the counters of two looks; what happened before the first look is history."""
+    """Compares the counters of two looks; what happened before the first look is history.
+
+    A container that was not there at the last look has begun at nought since.
+    """
 
     def __init__(self, control: Control) -> None:
         self._control = control
-        self._seen: dict[str, int] = {}
+        self._seen: dict[str, int] | None = None
 
     async def turn(self) -> None:
         """Note each instance whose counter has risen."""
         kills = await self._control.engine.memory_kills()
-        for instance_id, count in kills.items():
-            if count > self._seen.get(instance_id, count):
-                await note_kill(self._control, instance_id)
+        for instance_id in risen(self._seen, kills):
+            await note_kill(self._control, instance_id)
         self._seen = kills
+
+
+def risen(before: dict[str, int] | None, now: dict[str, int]) -> list[str]:
+    """Whose counter has risen; one that is lower than before began anew with its container."""
+    if before is None:
+        return []
+    was = {key: before.get(key, 0) for key in now}
+    return [key for key, count in now.items() if count > was[key] or 0 < count < was[key]]
 
 
 async def note_kill(control: Control, instance_id: str) -> None:

@@ -17,6 +17,7 @@ from dsw_control.engines.docker_agent import AgentContainers
 from dsw_control.engines.docker_config import rebuilt_config
 from dsw_control.engines.memory_kills import counter_file, parse_kills
 from dsw_control.loops import every
+from dsw_control.oom import risen
 from dsw_control.openapi import document
 
 CHANGE = Change(event="instance", object_id="x", owner="ada", workspace_id=None, data="{}")
@@ -84,6 +85,24 @@ def test_the_counter_of_both_versions_of_cgroups_is_found(tmp_path: Path) -> Non
         assert parse_kills(file) == kills
     assert counter_file(tmp_path / "none", one) is None
     assert parse_kills(tmp_path / "none") is None
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [
+        (None, {"a": 3}, []),
+        ({}, {"a": 1}, ["a"]),
+        ({}, {"a": 0}, []),
+        ({"a": 1}, {"a": 1}, []),
+        ({"a": 1}, {"a": 2, "b": 0}, ["a"]),
+        ({"a": 3}, {"a": 1}, ["a"]),
+        ({"a": 3}, {"a": 0}, []),
+    ],
+)
+def test_a_counter_that_rose_is_told(
+    before: dict[str, int] | None, now: dict[str, int], told: list[str]
+) -> None:
+    assert risen(before, now) == told
 
 
 def test_homes_are_private_and_their_parents_cannot_be_changed_by_users(tmp_path: Path) -> None:
