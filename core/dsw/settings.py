@@ -1,4 +1,4 @@
-"""`dsw.toml`: what an operator may set, its defaults, and clear errors with the line.
+"""`dsw.toml`: what an operator may set, and its defaults.
 
 The file named by `DSW_CONFIG` is read, then `DSW_<SECTION>_<KEY>` variables override single values
 (`DSW_HUB_PORT=9000`). No secret is in it: tokens and passwords are files of mode 0600 under
@@ -8,18 +8,16 @@ The file named by `DSW_CONFIG` is read, then `DSW_<SECTION>_<KEY>` variables ove
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from dsw.base import Model
-from dsw.errors import ConfigError
 from dsw.quota import Quota
 from dsw.specs import Spec
-from dsw.toml_lines import line_of
+from dsw.toml_file import read_toml
 
 DEFAULT_SPECS = (
     Spec(name="small", cpu=1, memory=2 * 1024**3, description="Editing and small data"),
@@ -260,80 +258,4 @@ class Settings(Model):
 def load(path: str | Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
     """The settings from a file (default: `$DSW_CONFIG`, or all defaults) and the environment."""
     environ = os.environ if environ is None else environ
-    name = str(path or environ.get("DSW_CONFIG", ""))
-    text = ""
-    if name:
-        try:
-            text = Path(name).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{name} cannot be read: {error}.") from error
-    try:
-        tree = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{name} is not valid TOML: {error}.") from error
-    overridden = _override(tree, environ)
-    try:
-        return Settings.model_validate(tree)
-    except ValidationError as error:
-        raise ConfigError(_explain(error, name, text, overridden)) from error
-
-
-def _override(tree: dict[str, Any], environ: Mapping[str, str]) -> dict[tuple[str, ...], str]:
-    """Put `DSW_*` variables into the tree; the answer tells which variable set which key."""
-    done: dict[tuple[str, ...], str] = {}
-    for name, field in Settings.model_fields.items():
-        section = field.annotation
-        if isinstance(section, type) and issubclass(section, Model):
-            for key, inner in section.model_fields.items():
-                variable = f"DSW_{name}_{key}".upper()
-                if variable in environ:
-                    table = tree.setdefault(name, {})
-                    if isinstance(table, dict):
-                        table[key] = _from_text(inner.annotation, environ[variable])
-                        done[name, key] = variable
-        elif f"DSW_{name}".upper() in environ:
-            variable = f"DSW_{name}".upper()
-            tree[name] = _from_text(field.annotation, environ[variable])
-            done[(name,)] = variable
-    return done
-
-
-def _from_text(annotation: Any, text: str) -> Any:
-    """Lists and tables as JSON, everything else as it is (pydantic reads numbers and booleans)."""
-    if text[:1] in "[{":
-        try:
-            return TypeAdapter(Any).validate_json(text)
-        except ValidationError:
-            return text
-    return text
-
-
-def _explain(
-    error: ValidationError, name: str, text: str, overridden: dict[tuple[str, ...], str]
-) -> str:
-    sentences = []
-    for item in error.errors():
-        path = tuple(str(part) for part in item["loc"])
-        where = f"line {line_of(text, item['loc'])}" if text else "defaults"
-        for length in (1, 2):
-            if path[:length] in overridden:
-                where = f"variable {overridden[path[:length]]}"
-        key = ".".join(path) or "the file"
-        if item["type"] == "extra_forbidden":
-            allowed = ", ".join(sorted(_keys_at(path[:-1])))
-            sentences.append(f"{where}: {key} is not a known key; known here: {allowed}")
-        else:
-            message = item["msg"].removeprefix("Value error, ")
-            sentences.append(f"{where}: {key}: {message}")
-    return f"{name or 'The environment'}: " + "; ".join(sentences) + "."
-
-
-def _keys_at(path: tuple[str, ...]) -> list[str]:
-    model: Any = Settings
-    for part in path:
-        if part.isdigit():
-            continue
-        annotation = model.model_fields[part].annotation
-        inner = getattr(annotation, "__args__", None)
-        model = inner[0] if inner else annotation
-    return list(model.model_fields)
+    return read_toml(Settings, str(path or environ.get("DSW_CONFIG", "")), environ)

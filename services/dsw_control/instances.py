@@ -29,7 +29,7 @@ from dsw_control.admission import release, reserve
 from dsw_control.auth import Caller
 from dsw_control.context import Control
 from dsw_control.history import add_event, tell
-from dsw_control.store.tables import Instance, Snapshot
+from dsw_control.store.tables import Event, Instance, Snapshot
 from dsw_control.views import instance_view
 
 
@@ -79,9 +79,7 @@ async def create_instance(control: Control, caller: Caller, body: InstanceCreate
             event = add_event(session, control, row)
     except IntegrityError as error:
         raise Conflict(f"You have an instance named {name!r}.", "Choose another name.") from error
-    tell(control, row, event)
-    control.wake.set()
-    return instance_view(control, row)
+    return _told(control, row, event)
 
 
 async def start_instance(control: Control, caller: Caller, instance_id: str) -> InstanceView:
@@ -98,9 +96,7 @@ async def start_instance(control: Control, caller: Caller, instance_id: str) -> 
             )
         await begin(session, control, row)
         event = add_event(session, control, row)
-    tell(control, row, event)
-    control.wake.set()
-    return instance_view(control, row)
+    return _told(control, row, event)
 
 
 async def stop_instance(control: Control, caller: Caller, instance_id: str) -> InstanceView:
@@ -113,9 +109,7 @@ async def stop_instance(control: Control, caller: Caller, instance_id: str) -> I
         await cancel_snapshots(session, row)
         want(control, row, Desired.STOPPED, InstanceState.STOPPING)
         event = add_event(session, control, row)
-    tell(control, row, event)
-    control.wake.set()
-    return instance_view(control, row)
+    return _told(control, row, event)
 
 
 async def delete_instance(control: Control, caller: Caller, instance_id: str) -> InstanceView:
@@ -128,6 +122,11 @@ async def delete_instance(control: Control, caller: Caller, instance_id: str) ->
         await cancel_snapshots(session, row)
         want(control, row, Desired.DELETED, InstanceState.DELETING)
         event = add_event(session, control, row)
+    return _told(control, row, event)
+
+
+def _told(control: Control, row: Instance, event: Event) -> InstanceView:
+    """After the commit: the change is told, the reconciler looks, the caller sees."""
     tell(control, row, event)
     control.wake.set()
     return instance_view(control, row)
