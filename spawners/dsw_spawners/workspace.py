@@ -324,7 +324,8 @@ class WorkspaceSpawnerMixin(Spawner):  # type: ignore[misc]
 def _option_sentence(error: ValidationError) -> str:
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"]) or "user_options"
-    known = ", ".join(UserOptions.model_fields)
+    # `attempt` is control's own; people have no use for it.
+    known = ", ".join(name for name in UserOptions.model_fields if name != "attempt")
     if first["type"] == "extra_forbidden":
         return f"The option {key!r} is not known. Known options are: {known}."
     return f"The option {key!r} cannot be used: {first['msg']}."
