@@ -5,12 +5,22 @@ from __future__ import annotations
 import fcntl
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
+from tests.polling import eventually
 from tests.postgresqls import a_server
+from tests.workbenches import free_ports
 
+REGISTRY = """
+version: 0.1
+http: {{addr: "127.0.0.1:{port}", secret: for-tests-only}}
+storage: {{filesystem: {{rootdirectory: "{folder}"}}, delete: {{enabled: true}}}}
+log: {{level: error, accesslog: {{disabled: true}}}}
+{auth}
+"""
 DEBIAN_IMAGE = "dsw-test/debian:bookworm"
 
 
@@ -50,3 +60,36 @@ def postgresql() -> Iterator[str]:
     """URL, without a database, of a PostgreSQL server for all tests."""
     with a_server() as url:
         yield url
+
+
+@pytest.fixture
+def start_registry(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Starts registries on loopback; answers `127.0.0.1:port`."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(auth: str = "") -> str:
+        (port,) = free_ports(1)
+        config = tmp_path / f"registry-{port}.yml"
+        folder = tmp_path / f"registry-{port}"
+        config.write_text(REGISTRY.format(port=port, folder=folder, auth=auth))
+        started.append(
+            subprocess.Popen(
+                ["docker-registry", "serve", str(config)],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        )
+        eventually(lambda: _answers(port))
+        return f"127.0.0.1:{port}"
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.wait(10)
+
+
+def _answers(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/v2/").status_code in (200, 401)
+    except httpx.TransportError:
+        return False

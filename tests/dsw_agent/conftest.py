@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -11,21 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import docker
-import httpx
 import pytest
 from docker import DockerClient
 from tests.dsw_agent.boxes import LABEL, Box, Outcome, a_box, a_request, finish, start_agent
-from tests.polling import eventually
 
 from dsw.snapshots import AgentRequest
-
-REGISTRY = """
-version: 0.1
-http: {{addr: "127.0.0.1:{port}", secret: for-tests-only}}
-storage: {{filesystem: {{rootdirectory: "{folder}"}}, delete: {{enabled: true}}}}
-log: {{level: error, accesslog: {{disabled: true}}}}
-{auth}
-"""
 
 
 @pytest.fixture(scope="session")
@@ -76,45 +65,6 @@ def saved_box(
         return start_box(done.last.image)
 
     return act
-
-
-def _a_free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
-@pytest.fixture
-def start_registry(tmp_path: Path) -> Iterator[Callable[..., str]]:
-    """Starts registries on loopback; answers `127.0.0.1:port`."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(auth: str = "") -> str:
-        port = _a_free_port()
-        config = tmp_path / f"registry-{port}.yml"
-        folder = tmp_path / f"registry-{port}"
-        config.write_text(REGISTRY.format(port=port, folder=folder, auth=auth))
-        started.append(
-            subprocess.Popen(
-                ["docker-registry", "serve", str(config)],
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-        )
-        eventually(lambda: _answers(port))
-        return f"127.0.0.1:{port}"
-
-    yield start
-    for process in started:
-        process.terminate()
-        process.wait(10)
-
-
-def _answers(port: int) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/v2/").status_code in (200, 401)
-    except httpx.TransportError:
-        return False
 
 
 @pytest.fixture(scope="session")
