@@ -25,6 +25,7 @@ ANY_VERSION = "1.41"
 START_DEADLINE = 60.0
 SOCKET = Path("/var/run/docker.sock")
 PID_FILE = Path("/var/run/docker.pid")
+CONTAINERD_PID_FILE = Path("/var/run/docker/containerd/containerd.pid")
 SYSTEMD = Path("/run/systemd/system")
 LAST_WORDS = re.compile(r"(?:failed to start daemon: |level=(?:fatal|error) msg=)(.+)")
 
@@ -73,6 +74,7 @@ def ensure(steps: Steps, step: Step, folders: Folders) -> None:
         version = _wait(None, folders.logs / "dockerd.log")
     else:
         _mount_cgroups(steps, step)
+        forget_dead_daemons()
         version = start(["dockerd"], folders)
     step.result = f"Docker {version}, {'started' if installed else 'installed and started'}"
 
@@ -82,6 +84,18 @@ def _mount_cgroups(steps: Steps, step: Step) -> None:
     kinds = {line.split()[2] for line in Path("/proc/mounts").read_text().splitlines()}
     if not kinds & {"cgroup", "cgroup2"} and shutil.which("cgroupfs-mount"):
         steps.run(step, ["cgroupfs-mount"])
+
+
+def forget_dead_daemons(files: Sequence[Path] = (PID_FILE, CONTAINERD_PID_FILE)) -> None:
+    """Remove pid files that a killed daemon left, when the number is some other program's by now:
+    a new daemon would take that one for its predecessor and not start."""
+    for file in files:
+        try:
+            name = Path(f"/proc/{int(file.read_text())}/comm").read_text().strip()
+        except (OSError, ValueError):
+            name = ""
+        if name not in ("dockerd", "containerd"):
+            file.unlink(missing_ok=True)
 
 
 def _refuse_foreign() -> None:

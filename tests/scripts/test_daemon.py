@@ -154,3 +154,12 @@ def test_a_docker_host_that_does_not_answer_is_named(folders: Folders, tmp_path:
     expected = pytest.raises(Refused, match=r"DOCKER_HOST=unix://.*engine\.sock")
     with expected, steps.step("Container engine") as step:
         engine.ensure(steps, step, folders)
+
+
+def test_a_pid_file_that_a_killed_daemon_left_is_forgotten(tmp_path: Path) -> None:
+    stale, gone, absent = (tmp_path / name for name in ("stale.pid", "gone.pid", "absent.pid"))
+    stale.write_text(str(os.getpid()))
+    gone.write_text(str(2**22 + 1))
+    engine.forget_dead_daemons([stale, gone, absent])
+    assert not stale.exists()
+    assert not gone.exists()
