@@ -37,7 +37,6 @@ insecure = true
     (secrets / "registry").touch(mode=0o600)
     (secrets / "registry").write_text(password)
     bench.up()
-    pushed = ""
     try:
         alice = bench.user("alice")
         item = alice.running(display_name="first")
@@ -45,8 +44,7 @@ insecure = true
         done = save(alice, item, "pushed")
         assert done["state"] == "Saved", done
         image = alice.get(f"images/{done['image_id']}")
-        pushed = image["digest"]
-        assert pushed.startswith(f"{address}/dsw/{item['workspace_id']}@sha256:")
+        assert image["digest"].startswith(f"{address}/dsw/{item['workspace_id']}@sha256:")
         catalog = httpx.get(f"http://{address}/v2/_catalog", auth=("dsw", password)).json()
         assert sorted(catalog["repositories"]) == ["dsw/base", f"dsw/{item['workspace_id']}"]
         second = alice.running(display_name="second", image=image["id"])
@@ -64,10 +62,13 @@ insecure = true
             alice.delete(one["id"])
     finally:
         bench.down()
-        for found in docker("image", "ls", "--format", "{{.ID}} {{.Repository}}").splitlines():
-            identity, repository = found.split()
+        # By name, never by id: the pushed base is the same image as the workbench's own.
+        names = "{{.Repository}} {{.Tag}} {{.Digest}}"
+        for line in docker("image", "ls", "--digests", "--format", names).splitlines():
+            repository, tag, digest = line.split()
             if repository.startswith(address):
-                docker("image", "rm", "-f", identity)
+                name = f"{repository}@{digest}" if tag == "<none>" else f"{repository}:{tag}"
+                docker("image", "rm", name)
 
 
 def htpasswd(user: str, password: str) -> str:
