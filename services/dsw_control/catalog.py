@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 from sqlalchemy import ColumnElement, or_, select
@@ -16,11 +16,14 @@ from dsw.settings import OfficialImage
 from dsw_control.access import not_from_an_instance, require
 from dsw_control.auth import Caller
 from dsw_control.context import Control
+from dsw_control.engines.base import EngineImage
 from dsw_control.history import tell, tell_gone
 from dsw_control.store.tables import Image, Instance, Member
 from dsw_control.views import image_view
 
 log = structlog.get_logger()
+
+_OFFERED = select(Image).where(Image.source == ImageSource.OFFICIAL, Image.retired_at.is_(None))
 
 
 async def refresh_official(control: Control) -> None:
@@ -33,70 +36,47 @@ async def refresh_official(control: Control) -> None:
     if not control.engine.isolated:
         # There is but one environment: the workbench's own.
         offered = [*offered, OfficialImage(name="local", reference="local")][:1]
-    await _retire_others(control, [official.name for official in offered])
-    for official in offered:
-        found = await control.engine.image(official.reference)
-        await _offer(
-            control, official, found.digest if found else "", found.size if found else None
-        )
-
-
-async def _offer(control: Control, official: OfficialImage, digest: str, size: int | None) -> None:
+    found = [(official, await control.engine.image(official.reference)) for official in offered]
     async with control.db.write() as session:
-        rows = (
-            await session.scalars(
-                select(Image).where(
-                    Image.source == ImageSource.OFFICIAL,
-                    Image.name == official.name,
-                    Image.retired_at.is_(None),
-                )
-            )
-        ).all()
-        same = next((row for row in rows if not digest or row.digest == digest), None)
-        retired = [row for row in rows if row is not same]
+        rows = (await session.scalars(_OFFERED)).all()
+        kept = [_offer(session, control, rows, *offer) for offer in found]
+        changed = [row for row in kept if row in session.new or session.is_modified(row)]
+        # Rebuilt, or taken out of `dsw.toml`: offered no more; instances keep it.
+        retired = [row for row in rows if row not in kept]
         for row in retired:
             row.retired_at = control.clock()
-        if same is None:
-            same = Image(
-                id=new_id("img"),
-                name=official.name,
-                source=ImageSource.OFFICIAL,
-                reference=official.reference,
-                created_at=control.clock(),
-            )
-            session.add(same)
-        changed = same.digest != digest or same.available != bool(
-            digest or not control.engine.isolated
-        )
-        same.description = official.description
-        if digest:
-            same.digest, same.size = digest, size
-        elif same.digest is None:
-            same.digest = ""
-        same.available = bool(digest) or not control.engine.isolated
-    if changed:
-        log.info("catalog image", image=official.name, digest=digest, available=same.available)
-        tell(control, same)
+    for row in changed:
+        log.info("catalog image", image=row.name, digest=row.digest, available=row.available)
+        tell(control, row)
     for row in retired:
         tell_gone(control, row)
 
 
-async def _retire_others(control: Control, names: list[str]) -> None:
-    """What the operator took out of `dsw.toml` is offered no more; instances keep it."""
-    async with control.db.write() as session:
-        rows = (
-            await session.scalars(
-                select(Image).where(
-                    Image.source == ImageSource.OFFICIAL,
-                    Image.retired_at.is_(None),
-                    Image.name.not_in(names),
-                )
-            )
-        ).all()
-        for row in rows:
-            row.retired_at = control.clock()
-    for row in rows:
-        tell_gone(control, row)
+def _offer(
+    session: AsyncSession,
+    control: Control,
+    rows: Sequence[Image],
+    official: OfficialImage,
+    found: EngineImage | None,
+) -> Image:
+    """The row of an official image as the engine has it now: the one it had, or a new one."""
+    named = (row for row in rows if row.name == official.name)
+    image = next((row for row in named if found is None or row.digest == found.digest), None)
+    if image is None:
+        image = Image(
+            id=new_id("img"),
+            name=official.name,
+            source=ImageSource.OFFICIAL,
+            reference=official.reference,
+            digest="",
+            created_at=control.clock(),
+        )
+        session.add(image)
+    if found is not None:
+        image.digest, image.size = found.digest, found.size
+    image.description = official.description
+    image.available = found is not None or not control.engine.isolated
+    return image
 
 
 def _offer_order(control: Control) -> Callable[[ImageView | Image], int]:
@@ -156,10 +136,7 @@ async def usable(
 
 async def first_official(session: AsyncSession, control: Control) -> Image:
     """The image for a server that was started without naming one."""
-    rows = await session.scalars(
-        select(Image).where(Image.source == ImageSource.OFFICIAL, Image.retired_at.is_(None))
-    )
-    found = sorted(rows, key=_offer_order(control))
+    found = sorted(await session.scalars(_OFFERED), key=_offer_order(control))
     if not found:
         raise NotFound("The catalog has no official image.", "Ask an administrator.")
     return next((row for row in found if row.available), found[0])

@@ -101,26 +101,24 @@ async def start_instance(control: Control, caller: Caller, instance_id: str) -> 
 
 async def stop_instance(control: Control, caller: Caller, instance_id: str) -> InstanceView:
     """Want it stopped. Stopping what is stopped, or stopping, changes nothing."""
-    not_from_an_instance(caller)
-    async with control.db.write() as session:
-        row = await visible_instance(session, caller, instance_id, Action.INSTANCE_MANAGE_ALL)
-        if row.desired == Desired.STOPPED or row.state == InstanceState.DELETING:
-            return instance_view(control, row)
-        await cancel_snapshots(session, row)
-        want(control, row, Desired.STOPPED, InstanceState.STOPPING)
-        event = add_event(session, control, row)
-    return _told(control, row, event)
+    return await _want_down(control, caller, instance_id, Desired.STOPPED, InstanceState.STOPPING)
 
 
 async def delete_instance(control: Control, caller: Caller, instance_id: str) -> InstanceView:
     """Want it gone, with all that was installed in it. What is on the NAS stays."""
+    return await _want_down(control, caller, instance_id, Desired.DELETED, InstanceState.DELETING)
+
+
+async def _want_down(
+    control: Control, caller: Caller, instance_id: str, desired: Desired, state: InstanceState
+) -> InstanceView:
     not_from_an_instance(caller)
     async with control.db.write() as session:
         row = await visible_instance(session, caller, instance_id, Action.INSTANCE_MANAGE_ALL)
-        if row.desired == Desired.DELETED:
+        if row.desired in (desired, Desired.DELETED):
             return instance_view(control, row)
         await cancel_snapshots(session, row)
-        want(control, row, Desired.DELETED, InstanceState.DELETING)
+        want(control, row, desired, state)
         event = add_event(session, control, row)
     return _told(control, row, event)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from dsw.errors import Conflict, NotFound
 from dsw.instances import AT_REST, IS_UP
@@ -91,16 +92,14 @@ async def list_snapshots(
 
 async def get_snapshot(control: Control, caller: Caller, snapshot_id: str) -> SnapshotView:
     """One snapshot."""
-    for view in await _visible(control, caller, snapshot_id):
-        return view
-    raise NotFound(f"There is no snapshot {snapshot_id[:40]!r}.", "See GET /snapshots for yours.")
+    async with control.db.read() as session:
+        return snapshot_view(await _visible(session, caller, snapshot_id))
 
 
 async def cancel_snapshot(control: Control, caller: Caller, snapshot_id: str) -> SnapshotView:
     """Ask for an end; nothing of it stays. One that has ended cannot be cancelled."""
-    await get_snapshot(control, caller, snapshot_id)
     async with control.db.write() as session:
-        row = await session.get_one(Snapshot, snapshot_id)
+        row = await _visible(session, caller, snapshot_id)
         if row.state in ENDED_STATES:
             raise Conflict(f"The snapshot is {row.state} already.")
         row.cancel = True
@@ -108,13 +107,18 @@ async def cancel_snapshot(control: Control, caller: Caller, snapshot_id: str) ->
     return snapshot_view(row)
 
 
-async def _visible(control: Control, caller: Caller, snapshot_id: str) -> list[SnapshotView]:
-    async with control.db.read() as session:
-        row = await session.get(Snapshot, snapshot_id)
-        if row is None or not (caller.admin or row.owner == caller.name):
-            return []
-        if caller.server is not None:
-            instance = await session.get(Instance, row.instance_id)
-            if instance is None or instance.name != caller.server:
-                return []
-        return [snapshot_view(row)]
+async def _visible(session: AsyncSession, caller: Caller, snapshot_id: str) -> Snapshot:
+    """The snapshot, when it is the caller's to see; `NotFound` otherwise."""
+    row = await session.get(Snapshot, snapshot_id)
+    if row is None or not await _may_see(session, caller, row):
+        raise NotFound(
+            f"There is no snapshot {snapshot_id[:40]!r}.", "See GET /snapshots for yours."
+        )
+    return row
+
+
+async def _may_see(session: AsyncSession, caller: Caller, row: Snapshot) -> bool:
+    if caller.server is not None:
+        instance = await session.get(Instance, row.instance_id)
+        return row.owner == caller.name and instance is not None and instance.name == caller.server
+    return caller.admin or row.owner == caller.name
