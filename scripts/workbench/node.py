@@ -24,6 +24,17 @@ LAB_EXTENSION_LINK = VENV / "share/jupyter/labextensions/jupyterhub-dsw"
 PINS = ROOT / "deploy" / "proxy"
 
 
+def ensure(steps: Steps) -> None:
+    """Node, the proxy and the JavaScript parts of this project, as steps. Under the checkout's
+    lock: all of it lies beside the sources."""
+    with steps.step("Node") as step:
+        ensure_node(step)
+    with steps.step("Proxy") as step:
+        ensure_proxy(steps, step)
+    with steps.step("JavaScript parts") as step:
+        ensure_built(steps, step)
+
+
 def ensure_node(step: Step) -> None:
     """Put a new enough Node on this process's PATH: the machine's own, else the one from PyPI."""
     if shutil.which("npm") and version("node") >= OLDEST:

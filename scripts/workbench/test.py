@@ -70,12 +70,7 @@ def environment(folders: Folders) -> dict[str, str]:
 def prepared(folders: Folders, steps: Steps) -> Iterator[list[str]]:
     """The machine with all that tests need; gives the arguments that pytest needs beside."""
     with checkout_lock():
-        with steps.step("Node") as step:
-            node.ensure_node(step)
-        with steps.step("Proxy") as step:
-            node.ensure_proxy(steps, step)
-        with steps.step("JavaScript parts") as step:
-            node.ensure_built(steps, step)
+        node.ensure(steps)
     with steps.step("Test programs") as step:
         ensure_programs(steps, step)
     try:

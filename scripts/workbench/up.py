@@ -53,12 +53,7 @@ def prepare(arguments: argparse.Namespace, folders: Folders, steps: Steps) -> Se
             gateway = network.ensure(settings.installation)
             step.result = f"dsw-{settings.installation}, this host is {gateway} on it"
     with checkout_lock():
-        with steps.step("Node") as step:
-            node.ensure_node(step)
-        with steps.step("Proxy") as step:
-            node.ensure_proxy(steps, step)
-        with steps.step("JavaScript parts") as step:
-            node.ensure_built(steps, step)
+        node.ensure(steps)
         if with_docker:
             with steps.step("Images") as step:
                 images.ensure(steps, step, settings.images.ca_file, ["base", "agent"])
