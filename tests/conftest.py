@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,8 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.polling import eventually
+from tests.ports import an_unused_port
 from tests.postgresqls import a_server
-from tests.workbenches import free_ports
+
+from workbench import certificates
 
 REGISTRY = """
 version: 0.1
@@ -21,6 +25,7 @@ storage: {{filesystem: {{rootdirectory: "{folder}"}}, delete: {{enabled: true}}}
 log: {{level: error, accesslog: {{disabled: true}}}}
 {auth}
 """
+MINIMAL_IMAGE = "jupyterhub-dsw/minimal:latest"
 DEBIAN_IMAGE = "dsw-test/debian:bookworm"
 
 
@@ -56,6 +61,17 @@ def _make_debian_image() -> None:
 
 
 @pytest.fixture(scope="session")
+def minimal_image() -> str:
+    """The id of `images/minimal`, as its sources are now."""
+    command = [sys.executable, "-m", "dsw.cli.main", "images", "build", "minimal"]
+    if ca_file := certificates.extra(os.environ):
+        command += ["--ca-file", ca_file]
+    subprocess.run(command, check=True)
+    inspect = ["docker", "image", "inspect", "--format", "{{.Id}}", MINIMAL_IMAGE]
+    return subprocess.run(inspect, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
     """URL, without a database, of a PostgreSQL server for all tests."""
     with a_server() as url:
@@ -68,7 +84,7 @@ def start_registry(tmp_path: Path) -> Iterator[Callable[..., str]]:
     started: list[subprocess.Popen[bytes]] = []
 
     def start(auth: str = "") -> str:
-        (port,) = free_ports(1)
+        port = an_unused_port()
         config = tmp_path / f"registry-{port}.yml"
         folder = tmp_path / f"registry-{port}"
         config.write_text(REGISTRY.format(port=port, folder=folder, auth=auth))

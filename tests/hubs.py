@@ -6,7 +6,6 @@ import contextlib
 import fcntl
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from typing import Any
 
 import httpx
 from tests.polling import eventually
+from tests.ports import an_unused_port
 
 from dsw import secret_files
 from dsw.secret_files import SecretFiles
@@ -24,13 +24,6 @@ from dsw.settings import Settings, load
 PROJECT = Path(__file__).resolve().parent.parent
 PROXY = "configurable-http-proxy@5.3.0"
 PROXY_FOLDER = Path(tempfile.gettempdir()) / "dsw-test-proxy"
-
-
-def an_unused_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def proxy_command() -> str:

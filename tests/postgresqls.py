@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psycopg
 from tests.polling import eventually
-from tests.workbenches import free_ports
+from tests.ports import an_unused_port
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def a_server() -> Iterator[str]:
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
         as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-    (port,) = free_ports(1)
+    port = an_unused_port()
     data = folder / "data"
     subprocess.run(
         [*as_user, programs / "initdb", "-D", data, "-U", "dsw", "--auth=trust", "--no-sync"],

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import httpx
 from tests.polling import eventually
+from tests.ports import free_ports
 
 from dsw.names import container_name
 from dsw.settings import Settings, load
+from workbench import certificates
 from workbench.folders import Folders
 from workbench.supervision import Supervisor
 
@@ -78,17 +79,6 @@ cpu = 1
 memory = "512MiB"
 gpu = 1
 """
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that are free now, all different."""
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 class User:
@@ -181,7 +171,7 @@ class TestBench:
             installation=installation,
             ports=ports,
             instances=instances,
-            ca_file=os.environ.get("SSL_CERT_FILE", ""),
+            ca_file=certificates.extra(os.environ),
         )
         (data / "dsw.toml").write_text(text + extra)
         self.url = f"http://127.0.0.1:{ports[0]}"

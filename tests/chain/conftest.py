@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
 from tests.workbenches import TestBench, User
 
-from workbench import certificates
-
 
 @pytest.fixture(scope="session")
-def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestBench]:
+def workbench(minimal_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestBench]:
     """Started by `scripts/up`, ended by `scripts/down`; nothing of it stays."""
-    command = [sys.executable, "-m", "dsw.cli.main", "images", "build", "minimal"]
-    if ca_file := certificates.extra(os.environ):
-        command += ["--ca-file", ca_file]
-    subprocess.run(command, check=True)
     bench = TestBench(tmp_path_factory.mktemp("workbench"), "chain")
     bench.up()
     yield bench

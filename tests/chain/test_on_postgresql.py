@@ -9,7 +9,7 @@ from tests.polling import eventually
 from tests.postgresqls import new_database
 from tests.workbenches import TestBench
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("minimal_image")]
 
 
 def test_the_chain_works_with_both_databases_in_postgresql(postgresql: str, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.chain.test_save_as_image import save
 from tests.workbenches import TestBench, docker
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("minimal_image")]
 
 AUTH = """
 auth: {{htpasswd: {{realm: tests, path: "{file}"}}}}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.polling import eventually
+from tests.ports import an_unused_port
 
 from dsw.names import new_id
 
@@ -114,14 +114,6 @@ def control(standing_control: StandInControl) -> StandInControl:
     standing_control.refusal = None
     standing_control.progress = {}
     return standing_control
-
-
-def an_unused_port() -> int:
-    """A port that nothing listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass

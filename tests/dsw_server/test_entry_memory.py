@@ -17,6 +17,7 @@ def test_the_exit_code_is_the_one_that_control_knows() -> None:
 
 
 @pytest.mark.docker
+@pytest.mark.usefixtures("minimal_image")
 @pytest.mark.parametrize(
     ("program", "code"),
     [

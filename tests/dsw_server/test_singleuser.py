@@ -16,10 +16,9 @@ import httpx
 import jupyterhub
 import pytest
 from tests.polling import eventually
+from tests.ports import an_unused_port
 
 from dsw.names import new_id
-
-from .conftest import an_unused_port
 
 
 @pytest.fixture

@@ -16,8 +16,9 @@ import httpx
 import pytest
 from tests.dsw_spawners.fake_control import FakeControl
 from tests.dsw_spawners.plans import Planner
-from tests.hubs import Hub, an_unused_port, running_hub, write_config
+from tests.hubs import Hub, running_hub, write_config
 from tests.polling import eventually
+from tests.ports import an_unused_port
 
 from dsw import names, secret_files
 
@@ -154,15 +155,6 @@ def containers(installation: str, **filters: str) -> list[str]:
     wanted = [f"--filter=label=dsw.installation={installation}"]
     wanted += [f"--filter={key}={value}" for key, value in filters.items()]
     return docker("ps", "--all", "--format", "{{.Names}}", *wanted).split()
-
-
-@pytest.fixture(scope="session")
-def minimal_image() -> str:
-    """The id of the minimal image, built when it is absent."""
-    found = subprocess.run(["docker", "image", "inspect", IMAGE], capture_output=True, check=False)
-    if found.returncode:
-        subprocess.run(["dsw", "images", "build", "minimal"], check=True)
-    return docker("image", "inspect", "--format", "{{.Id}}", IMAGE)
 
 
 DOCKER_TOML = """

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import secrets
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
-import httpx
 import pytest
 from tests.dsw_spawners.conftest import IMAGE, Bench, docker
 from tests.dsw_spawners.images import build
-from tests.hubs import an_unused_port
-from tests.polling import eventually
+from tests.ports import an_unused_port
 
 from dsw.events import Phase
 from dsw_spawners.docker_pull import PullProgress
-
-REGISTRY = """
-version: 0.1
-http: {{addr: "127.0.0.1:{port}", secret: test}}
-storage: {{filesystem: {{rootdirectory: "{folder}"}}}}
-"""
 
 
 def entry(layer: str, status: str, current: int = 0, total: int = 0) -> dict[str, object]:
@@ -53,29 +44,9 @@ def test_an_error_in_the_stream_is_kept() -> None:
 
 
 @pytest.fixture
-def registry(tmp_path: Path) -> Iterator[str]:
+def registry(start_registry: Callable[..., str]) -> str:
     """A registry on loopback, as host:port."""
-    port = an_unused_port()
-    config = tmp_path / "registry.yml"
-    config.write_text(REGISTRY.format(port=port, folder=tmp_path / "registry"))
-    log = (tmp_path / "registry.log").open("wb")
-    with log:
-        process = subprocess.Popen(
-            ["docker-registry", "serve", str(config)], stdout=log, stderr=log
-        )
-    try:
-        eventually(lambda: _answers(port))
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _answers(port: int) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/v2/", trust_env=False).status_code == 200
-    except httpx.TransportError:
-        return False
+    return start_registry()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from docker.errors import DockerException
-from tests.hubs import an_unused_port
+from tests.ports import an_unused_port
 
 from dsw.errors import EngineFailed
 from dsw.events import Phase

@@ -12,7 +12,7 @@ import pytest
 from jupyterhub.spawner import SpawnException
 from tests.dsw_spawners.fake_control import FakeControl
 from tests.dsw_spawners.plans import Planner
-from tests.hubs import an_unused_port
+from tests.ports import an_unused_port
 
 from dsw.errors import EngineFailed
 from dsw.events import Phase, PhaseReport

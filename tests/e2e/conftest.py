@@ -39,7 +39,7 @@ def pytest_runtest_makereport(
 
 
 @pytest.fixture(scope="session")
-def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestBench]:
+def workbench(minimal_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestBench]:
     """Started by `scripts/up` on the real engine, ended by `scripts/down`."""
     data = tmp_path_factory.mktemp("e2e-workbench")
     bench = TestBench(data, "e2e", instances=RUNNING_PER_USER)

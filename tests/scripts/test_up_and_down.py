@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.polling import eventually
+from tests.ports import an_unused_port
 
 from dsw import settings
 from dsw.settings import Settings
@@ -39,12 +40,6 @@ def call(command: str, *flags: str | Path, **environ: str) -> subprocess.Complet
         timeout=FIRST_RUN,
         env={**clean, **environ},
     )
-
-
-def a_free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -93,7 +88,7 @@ class Workbench:
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
     """A workbench in a directory whose name scripts and configuration formats trip over."""
     made = Workbench(tmp_path_factory.mktemp("up") / "two words; 100% 数据")
-    done = made.up("--engine", "process", "--port", str(a_free_port()))
+    done = made.up("--engine", "process", "--port", str(an_unused_port()))
     assert done.returncode == 0, done.stdout + done.stderr
     yield made
     made.down()
@@ -196,7 +191,7 @@ def test_a_changed_setting_restarts_what_it_concerns(workbench: Workbench) -> No
 
 
 def test_a_flag_is_kept_in_the_file(workbench: Workbench) -> None:
-    port = a_free_port()
+    port = an_unused_port()
     assert workbench.up("--port", str(port)).returncode == 0
     assert workbench.settings.hub.port == port
     assert workbench.answers("control")
@@ -256,7 +251,7 @@ def test_a_port_in_use_is_a_sentence_and_leaves_nothing_behind(tmp_path: Path) -
 def test_a_program_that_cannot_start_shows_its_last_words_and_is_stopped(tmp_path: Path) -> None:
     other = Workbench(tmp_path / "data")
     database = f"sqlite+aiosqlite:///{tmp_path}/no/such/folder/control.sqlite"
-    flags = ("--engine", "process", "--port", str(a_free_port()))
+    flags = ("--engine", "process", "--port", str(an_unused_port()))
     done = other.up(*flags, DSW_CONTROL_DATABASE=database)
     assert done.returncode == 1
     assert "Control ends again and again" in done.stderr
