@@ -78,6 +78,13 @@ class Conflict(DswError):
     code = "conflict"
 
 
+class PreconditionFailed(DswError):
+    """The object is no longer as the caller saw it (`If-Match`)."""
+
+    status = 412
+    code = "precondition_failed"
+
+
 class QuotaExceeded(DswError):
     """The request would pass a limit."""
 

@@ -1,11 +1,18 @@
-"""An image of the catalog, as people and programs see it."""
+"""An image of the catalog: what is sent to add or change one, and how it is shown."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
-from dsw.base import View
+from pydantic import Field
+
+from dsw.base import Model, View
+from dsw.names import id_pattern
+
+ImageName = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Label = Annotated[str, Field(max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 class ImageSource(StrEnum):
@@ -16,8 +23,61 @@ class ImageSource(StrEnum):
     SNAPSHOT = "snapshot"
 
 
+class Visibility(StrEnum):
+    """Who sees an image: its owner, the members of its workspace, everybody."""
+
+    PRIVATE = "private"
+    WORKSPACE = "workspace"
+    PUBLIC = "public"
+
+
+class ImageUse(StrEnum):
+    """What an image can run, as its check found. `unknown`: not checked yet."""
+
+    UNKNOWN = "unknown"
+    INSTANCE = "instance"
+    JOB = "job"
+
+
+class ImageLabels(Model):
+    """What is in an image, in the words people filter by."""
+
+    framework: Label = ""
+    python: Label = ""
+    cuda: Label = ""
+    os: Label = ""
+
+
+class ImageAdd(Model):
+    """An image that is somewhere else: `reference` is `[host[:port]/]repository[:tag|@digest]`.
+
+    It is resolved to a digest when it is added. `credential` is the id of a stored credential for
+    its registry.
+    """
+
+    workspace: str | None = Field(default=None, max_length=64, description="Id or name.")
+    name: ImageName
+    description: str = Field(default="", max_length=2000)
+    reference: str = Field(min_length=1, max_length=500, pattern=r"^[\x21-\x7e]+$")
+    credential: str | None = Field(default=None, pattern=id_pattern("cred"))
+    labels: ImageLabels | None = Field(default=None, description="None: as the image says.")
+    visibility: Visibility = Visibility.PRIVATE
+
+
+class ImageChange(Model):
+    """What may change later; what is None stays."""
+
+    name: ImageName | None = None
+    description: str | None = Field(default=None, max_length=2000)
+    labels: ImageLabels | None = None
+    visibility: Visibility | None = None
+
+
 class ImageView(View):
-    """A catalog image; `digest` is what an engine runs, `parent_id` the image it grew from."""
+    """A catalog image; `digest` is what an engine runs, `parent_id` the image it grew from.
+
+    `size` in bytes. `platform` is `os/architecture`.
+    """
 
     id: str
     name: str
@@ -25,10 +85,57 @@ class ImageView(View):
     source: ImageSource
     workspace_id: str | None = None
     owner: str | None = None
+    visibility: Visibility = Visibility.PUBLIC
+    labels: ImageLabels = ImageLabels()
     reference: str
     digest: str = ""
     size: int | None = None
+    platform: str = ""
+    use: ImageUse = ImageUse.UNKNOWN
     parent_id: str | None = None
     instance_id: str | None = None
     available: bool = True
+    created_at: datetime
+
+
+class ImageUsage(View):
+    """Who uses an image: `instances` as `owner/name`, `children` the images that grew from it."""
+
+    instances: list[str]
+    children: list[str]
+
+
+class CredentialKind(StrEnum):
+    """What a credential opens."""
+
+    REGISTRY = "registry"
+    GIT = "git"
+
+
+class CredentialCreate(Model):
+    """A user name and a secret for one host; kept encrypted and never shown again."""
+
+    workspace: str | None = Field(default=None, max_length=64, description="Id or name.")
+    name: ImageName
+    kind: CredentialKind
+    host: str = Field(
+        min_length=1,
+        max_length=255,
+        pattern=r"^[A-Za-z0-9.\[\]:_-]+$",
+        description="Host, with its port if any, that it may be sent to; to no other.",
+    )
+    username: str = Field(default="", max_length=255)
+    secret: str = Field(min_length=1, max_length=8192, repr=False)
+
+
+class CredentialView(View):
+    """A stored credential, without its secret."""
+
+    id: str
+    workspace_id: str
+    name: str
+    kind: CredentialKind
+    host: str
+    username: str
+    owner: str
     created_at: datetime

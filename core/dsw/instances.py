@@ -9,7 +9,9 @@ from pydantic import Field, model_validator
 
 from dsw.base import Model, View
 from dsw.names import id_pattern
+from dsw.sharing import Access
 from dsw.specs import Spec
+from dsw.workspaces import DEFAULT_PRIORITY, Priority
 
 
 class InstanceState(StrEnum):
@@ -59,6 +61,10 @@ class Reason(StrEnum):
     NONE = ""
     REQUESTED = "Requested"
     QUOTA_EXCEEDED = "QuotaExceeded"
+    WAITING_FOR_RESOURCES = "WaitingForResources"
+    TAKEN_FROM_QUEUE = "TakenFromQueue"
+    RUN_TIME_LIMIT = "RunTimeLimit"
+    MEMBER_REMOVED = "MemberRemoved"
     IMAGE_GONE = "ImageGone"
     IMAGE_PULL_FAILED = "ImagePullFailed"
     NEEDS_NEW_CONTAINER = "NeedsNewContainer"
@@ -84,7 +90,13 @@ class InstanceCreate(Model):
     display_name: str | None = DisplayName
     image: str = Field(pattern=id_pattern("img"), description="Id of a catalog image.")
     spec: str = Field(max_length=40, description="Name of a spec.")
+    resource_group: str | None = Field(
+        default=None, max_length=64, description="None: the first that offers the spec."
+    )
+    priority: Priority | None = Field(default=None, description="1 to 9; None: 5 or less.")
+    code_source: str | None = Field(default=None, pattern=id_pattern("code"))
     start: bool = True
+    queue: bool = Field(default=True, description="Wait when it does not fit now; else refuse.")
 
     @model_validator(mode="before")
     @classmethod
@@ -92,6 +104,13 @@ class InstanceCreate(Model):
         if isinstance(data, dict) and data.get("display_name") is None:
             data = {**data, "display_name": data.get("name") or "instance"}
         return data
+
+
+class InstanceStart(Model):
+    """How to start: what is None stays as it was."""
+
+    priority: Priority | None = None
+    queue: bool = True
 
 
 class InstanceChange(Model):
@@ -103,11 +122,26 @@ class InstanceChange(Model):
     )
     image: str | None = Field(default=None, pattern=id_pattern("img"))
     spec: str | None = Field(default=None, max_length=40)
+    resource_group: str | None = Field(default=None, max_length=64)
+    priority: Priority | None = None
+    code_source: str | None = Field(default=None, pattern=rf"{id_pattern('code')}|^$")
     discard_changes: bool = False
 
 
+class QueuePlace(View):
+    """Where a queued instance stands, and for what; the estimate in seconds, if any."""
+
+    place: int
+    ahead: int
+    waiting_for: str
+    estimate_seconds: int | None = None
+
+
 class InstanceView(View):
-    """An instance as its owner sees it. `url` is its path below the hub's public address."""
+    """An instance as its owner sees it. `url` is its path below the hub's public address.
+
+    `access` is the caller's own when it is shared with them, and None for the owner.
+    """
 
     id: str
     name: str
@@ -117,11 +151,16 @@ class InstanceView(View):
     image_id: str
     image_name: str = ""
     spec: Spec
+    resource_group: str = ""
+    priority: int = DEFAULT_PRIORITY
+    code_source: str | None = None
     state: InstanceState
     desired: Desired
     reason: str = ""
     message: str = ""
     percent: float | None = None
+    queue: QueuePlace | None = None
+    access: Access | None = None
     url: str
     created_at: datetime
     started_at: datetime | None = None

@@ -12,6 +12,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from dsw.base import Model
+from dsw.code_sources import CodeCheckout
 from dsw.names import SERVER_NAME, SERVER_NAME_MAX, id_pattern
 
 HOME = "/mnt/workspace"
@@ -68,6 +69,13 @@ class Mount(Model):
     driver_options: dict[str, str] = Field(default_factory=dict)
 
 
+class RegistryLogin(Model):
+    """What the engine shows the registry when it pulls the image."""
+
+    username: str
+    secret: str = Field(repr=False)
+
+
 class LaunchPlan(Model):
     """How to start one instance.
 
@@ -87,6 +95,8 @@ class LaunchPlan(Model):
     image_name: str
     image_reference: str
     image_digest: str
+    registry_login: RegistryLogin | None = None
+    code: CodeCheckout | None = None
     cpu: float
     memory: int
     shared_memory: int

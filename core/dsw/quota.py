@@ -1,70 +1,157 @@
-"""How much may run: one pure decision over what is asked, what is used and what is allowed."""
+"""How much may run: limits as data, and the one pure decision over them.
+
+A request, a limit and what is used are amounts of *resources*: `cpu` in cores, `memory` in bytes,
+`instances` by count, and `gpu:TYPE` by count, `gpu:*` being GPUs of all types together. Every
+scope (resource group, workspace, member, role, priority band) gives limits; all must hold, so the
+strictest wins.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
+from typing import Annotated
 
 from pydantic import Field
 
 from dsw.base import Model
 from dsw.specs import Spec
 from dsw.units import Bytes, format_size
+from dsw.workspaces import RoleName
+
+Amounts = dict[str, float]
+
+ALL_GPUS = "gpu:*"
+
+
+class Band(StrEnum):
+    """Priorities in three bands: 1 to 3, 4 to 6, 7 to 9."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+
+    @classmethod
+    def of(cls, priority: int) -> Band:
+        """The band of a priority."""
+        return (cls.LOW, cls.NORMAL, cls.HIGH)[(priority - 1) // 3]
+
+
+class Limits(Model):
+    """Upper limits; what is None has none, 0 means not at all. `gpus` by type, `*` for all."""
+
+    instances: int | None = Field(default=None, ge=0, description="Running instances.")
+    cpu: float | None = Field(default=None, ge=0, description="Cores.")
+    memory: Bytes | None = Field(default=None, description="Bytes of memory.")
+    gpus: dict[Annotated[str, Field(max_length=64)], Annotated[int, Field(ge=0)]] = Field(
+        default_factory=dict, description="GPUs by type; `*` is all types together."
+    )
+
+    def amounts(self) -> Iterator[tuple[str, float]]:
+        """The resources that are limited, and to what."""
+        for name in ("instances", "cpu", "memory"):
+            value = getattr(self, name)
+            if value is not None:
+                yield name, value
+        for kind, count in self.gpus.items():
+            yield f"gpu:{kind}", count
 
 
 class Quota(Model):
-    """Limits of a workspace; 0 means no limit."""
+    """What a workspace may use of one resource group, and the caps inside it.
 
-    instances: int = Field(default=0, ge=0, description="Running instances in all.")
-    instances_per_user: int = Field(
-        default=10, ge=0, description="Running instances of one member."
+    `limits` and `storage` are given by platform administrators; the caps divide what was given.
+    `members` replaces `per_member` for those whom it names. A role's cap holds for each member
+    who has that role. `storage` counts bytes of the workspace's folders and saved images.
+    """
+
+    limits: Limits = Field(default_factory=Limits, description="Of the workspace as a whole.")
+    storage: Bytes | None = Field(default=None, description="Bytes of folders and saved images.")
+    per_member: Limits = Field(default_factory=Limits, description="Of each member.")
+    members: dict[str, Limits] = Field(default_factory=dict, description="Of single members.")
+    per_role: dict[RoleName, Limits] = Field(
+        default_factory=dict, description="Of each member with the role."
     )
-    cpu: float = Field(default=0, ge=0, description="Cores of all running instances.")
-    memory: Bytes = Field(0, description="Bytes of memory of all running instances.")
+    per_band: dict[Band, Limits] = Field(
+        default_factory=dict, description="Of all instances with such a priority together."
+    )
 
 
-class Usage(Model):
-    """What the admitted instances of a workspace hold now; `free_gpus` by type."""
+class Limit(Model):
+    """One limit as it stands now: whose it is, what it allows, and what is used of it.
 
-    instances: int = 0
-    instances_of_user: int = 0
-    cpu: float = 0
-    memory: int = 0
-    free_gpus: dict[str, int] = Field(default_factory=dict)
+    `key` is the same for two requests exactly when they compete for it; `scope` ends the sentence
+    "at most 4 CPU ..." for people.
+    """
+
+    key: str
+    scope: str
+    resource: str
+    allowed: float
+    used: float = 0
 
 
 class Verdict(Model):
-    """The answer: admitted, or the sentence that says which limit stands in the way."""
+    """What stands in the way: `never` could not be met even if all else ended, `now` could."""
 
-    admitted: bool
-    reason: str = ""
+    never: list[Limit] = Field(default_factory=list)
+    now: list[Limit] = Field(default_factory=list)
 
-
-def admit(request: Spec, usage: Usage, quota: Quota) -> Verdict:
-    """Whether an instance of this spec may start now. No I/O: the caller holds the transaction."""
-    for limit, used, asked, text in (
-        (quota.instances, usage.instances, 1, "{limit:g} running instances in this workspace"),
-        (
-            quota.instances_per_user,
-            usage.instances_of_user,
-            1,
-            "{limit:g} running instances per member",
-        ),
-        (quota.cpu, usage.cpu, request.cpu, "{limit:g} CPU in this workspace"),
-    ):
-        if limit and used + asked > limit:
-            allowed = text.format(limit=limit)
-            return _refused(f"The limit is {allowed}; {used:g} in use, {asked:g} asked for.")
-    if quota.memory and usage.memory + request.memory > quota.memory:
-        return _refused(
-            f"The limit is {format_size(quota.memory)} of memory in this workspace; "
-            f"{format_size(usage.memory)} in use, {format_size(request.memory)} asked for."
-        )
-    free = usage.free_gpus.get(request.gpu_type, 0)
-    if request.gpu_type == "":
-        free = sum(usage.free_gpus.values())
-    if request.gpu > free:
-        kind = f" of type {request.gpu_type}" if request.gpu_type else ""
-        return _refused(f"{request.gpu} GPU{kind} asked for, {free} free.")
-    return Verdict(admitted=True)
+    @property
+    def admitted(self) -> bool:
+        """Whether nothing stands in the way."""
+        return not self.never and not self.now
 
 
-def _refused(reason: str) -> Verdict:
-    return Verdict(admitted=False, reason=f"{reason} Stop another instance or take a smaller spec.")
+def demand(spec: Spec, gpu_type: str = "") -> Amounts:
+    """What an instance of this spec takes; the GPUs count as `gpu_type`, or as the spec's own."""
+    amounts: Amounts = {"instances": 1, "cpu": spec.cpu, "memory": spec.memory}
+    if spec.gpu:
+        amounts[ALL_GPUS] = spec.gpu
+        amounts[f"gpu:{gpu_type or spec.gpu_type}"] = spec.gpu
+    return amounts
+
+
+def admit(asked: Mapping[str, float], limits: Iterable[Limit]) -> Verdict:
+    """Whether the amounts fit under all limits. No I/O: the caller holds the transaction."""
+    never: list[Limit] = []
+    now: list[Limit] = []
+    for limit in limits:
+        amount = asked.get(limit.resource, 0)
+        # Floats of CPU are compared with a grain of tolerance: 0.1 + 0.2 fits under 0.3.
+        if amount <= 0:
+            continue
+        if amount > limit.allowed + 1e-9:
+            never.append(limit)
+        elif limit.used + amount > limit.allowed + 1e-9:
+            now.append(limit)
+    return Verdict(never=never, now=now)
+
+
+def amount_text(resource: str, amount: float) -> str:
+    """An amount for people: `2 CPU`, `4 GiB of memory`, `1 GPU of type A100`."""
+    if resource == "memory":
+        return f"{format_size(amount)} of memory"
+    if resource == "cpu":
+        return f"{amount:g} CPU"
+    if resource == "instances":
+        return f"{amount:g} running instance{'' if amount == 1 else 's'}"
+    kind = resource.removeprefix("gpu:")
+    return f"{amount:g} GPU" + ("" if kind == "*" else f" of type {kind}")
+
+
+def never_sentence(asked: Mapping[str, float], limit: Limit) -> str:
+    """Why a request can never be met."""
+    wanted = amount_text(limit.resource, asked[limit.resource])
+    return f"{wanted} asked for, but at most {_number(limit, limit.allowed)} {limit.scope}."
+
+
+def waiting_for(asked: Mapping[str, float], limit: Limit) -> str:
+    """What a request waits for: `1 GPU of type A100 in group local; 0 of 4 free`."""
+    wanted = amount_text(limit.resource, asked[limit.resource])
+    free = _number(limit, max(limit.allowed - limit.used, 0))
+    return f"{wanted} {limit.scope}; {free} of {_number(limit, limit.allowed)} free"
+
+
+def _number(limit: Limit, amount: float) -> str:
+    return format_size(amount) if limit.resource == "memory" else f"{amount:g}"

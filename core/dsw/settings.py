@@ -15,9 +15,11 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from dsw.base import Model
-from dsw.quota import Quota
+from dsw.quota import Limits, Quota
 from dsw.specs import Spec
 from dsw.toml_file import read_toml
+from dsw.units import Bytes
+from dsw.workspaces import Policy, RoleName
 
 DEFAULT_SPECS = (
     Spec(name="small", cpu=1, memory=2 * 1024**3, description="Editing and small data"),
@@ -170,15 +172,50 @@ class WorkspaceSettings(Model):
 
     name: str = Field("default", pattern=r"^[a-z][a-z0-9-]{0,29}$", description="Its name.")
     display_name: str = Field("Default workspace", description="Its title.")
-    sudo: bool = Field(True, description="Whether users may become root inside their instance.")
-    quota: Quota = Field(default_factory=Quota, description="Limits; 0 means none.")
+    welcome_roles: list[RoleName] = Field(
+        ["developer"], description="Roles of a user who is seen for the first time. Empty: none."
+    )
+    policy: Policy = Field(
+        default_factory=Policy, description="What it allows; applied when it is made."
+    )
+
+
+class GroupMapping(Model):
+    """Members of a group of the identity provider become members of a workspace."""
+
+    group: str = Field(min_length=1, max_length=255, description="The group's name in the hub.")
+    workspace: str = Field(min_length=1, description="Name of the workspace.")
+    roles: list[RoleName] = Field(["developer"], min_length=1, description="Roles they get.")
+
+
+class ResourceGroup(Model):
+    """A pool of compute on the engine's host. What is 0 is discovered."""
+
+    name: str = Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$", description="Its name.")
+    description: str = Field("", description="For people.")
+    cpu: float = Field(0, ge=0, description="Cores. 0: those of the host.")
+    memory: Bytes = Field(0, description="Bytes of memory. 0: that of the host.")
+    cpu_overcommit: float = Field(
+        4, gt=0, le=100, description="Times its cores that instances may be promised together."
+    )
+    memory_overcommit: float = Field(
+        1, gt=0, le=100, description="Times its memory that instances may be promised together."
+    )
+    specs: list[str] = Field(default_factory=list, description="Specs it offers. Empty: all.")
 
 
 class Gpu(Model):
-    """A GPU of the host that instances may lease."""
+    """A GPU of the host that instances may lease, when they are not to be discovered."""
 
     id: str = Field(min_length=1, description="UUID or index, as `nvidia-smi -L` shows it.")
     type: str = Field(min_length=1, description="The word that specs ask for, such as A100.")
+    shares: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="How many instances may have it at once, with specs that say `gpu_shared`.",
+    )
+    resource_group: str = Field("", description="The group it is in. Empty: the first.")
 
 
 class Settings(Model):
@@ -197,6 +234,15 @@ class Settings(Model):
     registry: RegistrySettings = Field(default_factory=RegistrySettings)
     images: ImageSettings = Field(default_factory=ImageSettings)
     workspace: WorkspaceSettings = Field(default_factory=WorkspaceSettings)
+    quota: Quota = Field(
+        default_factory=lambda: Quota(per_member=Limits(instances=10)),
+        description="What a new workspace, and the default one, may use of each resource group; "
+        "changed later by the API.",
+    )
+    group_mappings: list[GroupMapping] = Field(default_factory=list)
+    resource_groups: list[ResourceGroup] = Field(
+        default_factory=lambda: [ResourceGroup(name="local")], min_length=1
+    )
     specs: list[Spec] = Field(default_factory=lambda: list(DEFAULT_SPECS))
     gpus: list[Gpu] = Field(default_factory=list)
 
@@ -246,12 +292,31 @@ class Settings(Model):
             ("specs", [spec.name for spec in self.specs]),
             ("images.official", [image.name for image in self.images.official]),
             ("gpus", [gpu.id for gpu in self.gpus]),
+            ("resource_groups", [group.name for group in self.resource_groups]),
         ):
             double = {name for name in names if names.count(name) > 1}
             if double:
                 raise ValueError(f"{what}: {sorted(double)[0]!r} stands there twice")
         if not self.specs:
             raise ValueError("specs: at least one is needed")
+        return self
+
+    @model_validator(mode="after")
+    def _names_that_exist(self) -> Settings:
+        specs = {spec.name for spec in self.specs}
+        groups = {group.name for group in self.resource_groups}
+        for group in self.resource_groups:
+            for name in set(group.specs) - specs:
+                raise ValueError(f"resource_groups: {group.name!r} offers {name!r}, not a spec")
+        for gpu in self.gpus:
+            if gpu.resource_group and gpu.resource_group not in groups:
+                raise ValueError(f"gpus: {gpu.id!r} is in {gpu.resource_group!r}, not a group")
+        shares: dict[str, int] = {}
+        for gpu in self.gpus:
+            if shares.setdefault(gpu.type, gpu.shares) != gpu.shares:
+                raise ValueError(
+                    f"gpus: those of type {gpu.type!r} differ in their shares; give them two types"
+                )
         return self
 
 

@@ -17,6 +17,9 @@ class Spec(Model):
     shared_memory: Bytes = Field(64 * 1024**2, description="Size of /dev/shm in bytes.")
     gpu: int = Field(default=0, ge=0, le=64, description="How many GPUs.")
     gpu_type: str = Field("", description="Their type, a word of `gpus`; empty: any.")
+    gpu_shared: bool = Field(
+        default=False, description="Whether its GPUs are shares of devices that others use too."
+    )
     pids: int = Field(default=4096, ge=64, description="Most processes and threads.")
     description: str = Field("", description="What it is good for.")
 

@@ -1,22 +1,130 @@
-"""A workspace as a member sees it."""
+"""A workspace, its members and its policy: what is sent, and what is shown."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated, Literal
 
-from dsw.base import View
-from dsw.roles import Role
+from pydantic import Field
+
+from dsw.base import Model, View
+from dsw.roles import ROLE_NAME, Action
+
+WORKSPACE_NAME = r"^[a-z][a-z0-9-]{0,29}$"
+ONE_LINE = r"^[^\x00-\x1f\x7f]+$"
+
+RoleName = Annotated[str, Field(pattern=ROLE_NAME)]
+Priority = Annotated[int, Field(ge=1, le=9)]
+
+DEFAULT_PRIORITY = 5
+
+
+class IdleRule(Model):
+    """When a running instance counts as idle: both loads low for so long. 0 minutes: never."""
+
+    minutes: int = Field(default=0, ge=0, le=100_000)
+    cpu_percent: float = Field(default=5, ge=0, le=100)
+    gpu_percent: float = Field(default=5, ge=0, le=100)
+
+
+class Policy(Model):
+    """What a workspace allows beyond its quotas.
+
+    `images`: catalog ids, or the words `official`, `custom` and `snapshot`; empty: all. `specs`
+    by role; a member may take what one of their roles allows, and a role that is not listed
+    allows all. `max_priority` by role, the highest of a member's roles counts; a role that is not
+    listed has `DEFAULT_PRIORITY`. `max_run_minutes` ends a run; 0: no limit. `on_removal`: what
+    happens to the instances of a member who leaves; what is on the NAS stays.
+    """
+
+    images: list[Annotated[str, Field(max_length=40)]] = Field(default_factory=list, max_length=200)
+    sudo: bool = True
+    specs: dict[RoleName, list[Annotated[str, Field(max_length=40)]]] = Field(default_factory=dict)
+    max_priority: dict[RoleName, Priority] = Field(
+        default_factory=lambda: {"owner": 9, "admin": 9, "operator": 9}
+    )
+    max_run_minutes: int = Field(default=0, ge=0, le=1_000_000)
+    idle: IdleRule = Field(default_factory=IdleRule)
+    on_removal: Literal["stop", "delete"] = "stop"
+
+    def highest_priority(self, roles: frozenset[str]) -> int:
+        """The highest priority that a member with these roles may ask for."""
+        return max((self.max_priority.get(role, DEFAULT_PRIORITY) for role in roles), default=1)
+
+    def allowed_specs(self, roles: frozenset[str]) -> frozenset[str] | None:
+        """The specs that a member with these roles may take; `None`: all."""
+        lists = [self.specs.get(role) for role in roles]
+        if not lists or any(names is None for names in lists):
+            return None
+        return frozenset(name for names in lists for name in names or ())
+
+
+class WorkspaceCreate(Model):
+    """A new workspace; `owner` becomes its first member. Its quotas are those of the default."""
+
+    name: str = Field(pattern=WORKSPACE_NAME, description="In URLs and commands; fixed.")
+    display_name: str = Field(default="", max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")
+    description: str = Field(default="", max_length=2000)
+    owner: str | None = Field(default=None, min_length=1, max_length=255)
+    policy: Policy = Field(default_factory=Policy)
+
+
+class WorkspaceChange(Model):
+    """What may change later; what is None stays. A policy is replaced as a whole."""
+
+    display_name: str | None = Field(default=None, min_length=1, max_length=100, pattern=ONE_LINE)
+    description: str | None = Field(default=None, max_length=2000)
+    policy: Policy | None = None
+    archived: bool | None = None
 
 
 class WorkspaceView(View):
-    """A team's tenancy and the caller's roles in it."""
+    """A team's tenancy, and the caller's roles and actions in it."""
 
     id: str
     name: str
     display_name: str
-    sudo: bool
-    roles: list[Role]
+    description: str = ""
+    policy: Policy
+    roles: list[str]
+    actions: list[Action]
+    members: int = 0
+    archived_at: datetime | None = None
     created_at: datetime
+
+
+class MemberPut(Model):
+    """A member's roles in full; a disabled member keeps them and has no access."""
+
+    roles: list[RoleName] = Field(min_length=1, max_length=20)
+    disabled: bool = False
+
+
+class MemberView(View):
+    """A member. `group_roles` follow the identity provider's groups and are not changed here."""
+
+    username: str
+    roles: list[str]
+    group_roles: list[str] = Field(default_factory=list)
+    disabled: bool
+    added_by: str
+    added_at: datetime
+
+
+class RolePut(Model):
+    """A custom role: any of the actions that a workspace has."""
+
+    description: str = Field(default="", max_length=500)
+    actions: list[Action] = Field(max_length=len(Action))
+
+
+class RoleView(View):
+    """A role of a workspace, built-in ones included."""
+
+    name: str
+    description: str = ""
+    builtin: bool
+    actions: list[Action]
 
 
 class Me(View):

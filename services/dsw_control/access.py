@@ -6,35 +6,90 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from dsw.base import Model
 from dsw.errors import Forbidden, NotFound
-from dsw.roles import Action, Role, allows
+from dsw.roles import PLATFORM, READ_ONLY, Action, Role, actions_of
 from dsw_control.auth import Caller
-from dsw_control.store.tables import Instance, Member
+from dsw_control.store.tables import CustomRole, Instance, Member, Workspace
 
 
-async def roles_in(session: AsyncSession, caller: Caller, workspace_id: str) -> frozenset[Role]:
-    """The caller's roles in a workspace; a platform administrator is an owner everywhere."""
+class Standing(Model):
+    """What somebody is in a workspace, and what that allows. No roles: they are not in it."""
+
+    roles: frozenset[str] = frozenset()
+    actions: frozenset[Action] = frozenset()
+
+
+async def standing(session: AsyncSession, caller: Caller, workspace_id: str) -> Standing:
+    """The caller's standing; a platform administrator is an owner everywhere."""
+    found = (
+        await session.execute(
+            select(Workspace.archived_at, Member)
+            .outerjoin(
+                Member,
+                (Member.workspace_id == Workspace.id) & (Member.username == caller.name),
+            )
+            .where(Workspace.id == workspace_id)
+        )
+    ).one_or_none()
+    if found is None:
+        return Standing()
+    archived_at, member = found
+    roles = roles_of(member)
+    if caller.admin:
+        roles |= {Role.OWNER}
+    actions = actions_of(roles, await _custom(session, workspace_id, roles))
+    if caller.admin:
+        actions |= PLATFORM
+    if archived_at is not None:
+        actions &= READ_ONLY | PLATFORM
+    return Standing(roles=roles, actions=actions)
+
+
+def roles_of(member: Member | None) -> frozenset[str]:
+    """The roles that a member has now: none while disabled."""
+    if member is None or member.disabled:
+        return frozenset()
+    return frozenset(member.roles) | frozenset(member.group_roles)
+
+
+async def _custom(
+    session: AsyncSession, workspace_id: str, roles: frozenset[str]
+) -> dict[str, frozenset[Action]]:
+    names = roles - {role.value for role in Role}
+    if not names:
+        return {}
     rows = await session.scalars(
-        select(Member.role).where(
-            Member.workspace_id == workspace_id, Member.username == caller.name
+        select(CustomRole).where(
+            CustomRole.workspace_id == workspace_id, CustomRole.name.in_(names)
         )
     )
-    roles = {Role(role) for role in rows}
-    if caller.admin:
-        roles.add(Role.OWNER)
-    return frozenset(roles)
+    return {row.name: frozenset(Action(action) for action in row.actions) for row in rows}
 
 
-async def require(session: AsyncSession, caller: Caller, workspace_id: str, action: Action) -> None:
-    """`Forbidden` unless one of the caller's roles permits the action in this workspace."""
-    roles = await roles_in(session, caller, workspace_id)
-    if not roles:
+async def require(
+    session: AsyncSession, caller: Caller, workspace_id: str, action: Action
+) -> Standing:
+    """The caller's standing, when it permits the action; `Forbidden` or `NotFound` otherwise."""
+    found = await standing(session, caller, workspace_id)
+    if not found.roles:
         raise NotFound("There is no such workspace.", "See GET /workspaces for yours.")
-    if not allows(roles, action):
-        names = ", ".join(sorted(roles))
+    if action not in found.actions:
+        names = ", ".join(sorted(found.roles))
         raise Forbidden(
             f"Your role in this workspace ({names}) does not allow {action.value}.",
             "Ask an admin of the workspace.",
+        )
+    return found
+
+
+def require_platform(caller: Caller, action: Action) -> None:
+    """`Forbidden` unless the caller is a platform administrator (and `action` is theirs)."""
+    not_from_an_instance(caller)
+    if not (caller.admin and action in PLATFORM):
+        raise Forbidden(
+            f"Only platform administrators may do this ({action.value}).",
+            "Ask one of them.",
         )
 
 
@@ -49,12 +104,10 @@ async def visible_instance(
 
 
 async def _may(session: AsyncSession, caller: Caller, row: Instance, other: Action) -> bool:
-    if caller.server is not None:
-        return row.owner == caller.name and row.name == caller.server
-    roles = await roles_in(session, caller, row.workspace_id)
-    if row.owner == caller.name:
-        return allows(roles, Action.INSTANCE_USE_OWN)
-    return allows(roles, other)
+    if caller.server is not None and (row.owner, row.name) != (caller.name, caller.server):
+        return False
+    actions = (await standing(session, caller, row.workspace_id)).actions
+    return (Action.INSTANCE_USE_OWN if row.owner == caller.name else other) in actions
 
 
 def not_from_an_instance(caller: Caller) -> None:

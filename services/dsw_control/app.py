@@ -12,11 +12,12 @@ from starlette.responses import RedirectResponse, Response
 
 from dsw import __version__
 from dsw.errors import DswError
-from dsw_control import catalog, problems, workspaces
+from dsw_control import problems
 from dsw_control.api import catalog as catalog_routes
 from dsw_control.api import instances, internal, live, login, snapshots
 from dsw_control.api.dependencies import ControlDep
 from dsw_control.api.schemas import Health, Problem
+from dsw_control.assets import images
 from dsw_control.ca_bundle import write_bundle
 from dsw_control.context import Control
 from dsw_control.loops import every
@@ -24,6 +25,7 @@ from dsw_control.oom import OomWatch
 from dsw_control.reconcile import Reconciler
 from dsw_control.requests_log import RequestLog
 from dsw_control.snapshot_worker import SnapshotWorker
+from dsw_control.tenancy import workspaces
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": Problem, "description": "What was wrong and what to do"}
@@ -94,7 +96,7 @@ def _start_loops(control: Control) -> list[asyncio.Task[None]]:
     reconciler, worker = Reconciler(control), SnapshotWorker(control)
 
     async def refresh() -> None:
-        await catalog.refresh_official(control)
+        await images.refresh_official(control)
 
     return [
         asyncio.create_task(coroutine)

@@ -23,13 +23,14 @@ from dsw.names import check_server_name, new_id, server_name
 from dsw.roles import Action
 from dsw.snapshots import ENDED
 from dsw.specs import Spec
-from dsw_control import catalog, workspaces
 from dsw_control.access import not_from_an_instance, require, visible_instance
-from dsw_control.admission import release, reserve
+from dsw_control.assets import images
 from dsw_control.auth import Caller
+from dsw_control.capacity.admission import release, reserve
 from dsw_control.context import Control
 from dsw_control.history import add_event, tell
 from dsw_control.store.tables import Event, Instance, Snapshot
+from dsw_control.tenancy import workspaces
 from dsw_control.views import instance_view
 
 
@@ -62,7 +63,7 @@ async def create_instance(control: Control, caller: Caller, body: InstanceCreate
         async with control.db.write() as session:
             workspace = await workspaces.find(session, caller, body.workspace)
             await require(session, caller, workspace.id, Action.INSTANCE_USE_OWN)
-            image = await catalog.usable(session, control, caller, workspace.id, body.image)
+            image = await images.usable(session, control, caller, workspace.id, body.image)
             # Names are made one after the other, so that two at once do not choose the same.
             await session.refresh(workspace, with_for_update=True)
             taken = await _names_of(session, caller.name)
@@ -161,7 +162,7 @@ async def _change_environment(
         new.gpu_type,
     )
     if body.image is not None and body.image != row.image_id:
-        image = await catalog.usable(session, control, caller, row.workspace_id, body.image)
+        image = await images.usable(session, control, caller, row.workspace_id, body.image)
         row.image_id, row.image_name = image.id, image.name
         needs_new = True
     has_container = control.engine.isolated and row.attempt > 0

@@ -15,15 +15,17 @@ from dsw.names import check_server_name, network_name, slug
 from dsw.plan import HOME, SHARED, LaunchPlan, Mount, MountKind, PlanRequest
 from dsw.roles import Action
 from dsw.specs import Spec
-from dsw_control import catalog, workspaces
+from dsw.workspaces import Policy
 from dsw_control.access import require
-from dsw_control.admission import leased, reserve
+from dsw_control.assets import images
 from dsw_control.auth import Caller
 from dsw_control.ca_bundle import BUNDLE, bundle_path
+from dsw_control.capacity.admission import leased, reserve
 from dsw_control.context import Control
 from dsw_control.history import add_event, tell
 from dsw_control.instances import new_row, spec_named, want
 from dsw_control.store.tables import Image, Instance, Workspace
+from dsw_control.tenancy import workspaces
 
 CA_VARIABLES = (
     "SSL_CERT_FILE",
@@ -162,7 +164,7 @@ def _plan(
         mounts=mounts,
         home=home,
         network=network_name(settings.installation),
-        sudo=workspace.sudo,
+        sudo=Policy.model_validate(workspace.policy).sudo,
         replace=row.replace,
     )
 
@@ -197,8 +199,8 @@ async def _register(session: AsyncSession, control: Control, request: PlanReques
     options = request.options
     workspace = await workspaces.find(session, caller, options.workspace)
     await require(session, caller, workspace.id, Action.INSTANCE_USE_OWN)
-    image_id = options.image or (await catalog.first_official(session, control)).id
-    image = await catalog.usable(session, control, caller, workspace.id, image_id)
+    image_id = options.image or (await images.first_official(session, control)).id
+    image = await images.usable(session, control, caller, workspace.id, image_id)
     spec = spec_named(control, options.spec or control.settings.specs[0].name)
     row = new_row(control, request.owner, check_server_name(request.name), workspace.id)
     row.display_name = request.name

@@ -10,9 +10,11 @@ from dsw import __version__
 from dsw.images import ImageView
 from dsw.specs import Spec
 from dsw.workspaces import Me, WorkspaceView
-from dsw_control import catalog, instances, workspaces
+from dsw_control import instances
 from dsw_control.api.dependencies import CallerDep, ControlDep
 from dsw_control.api.schemas import Page
+from dsw_control.assets import images
+from dsw_control.tenancy import workspaces
 
 router = APIRouter(tags=["catalog"])
 
@@ -60,16 +62,16 @@ async def list_specs(control: ControlDep, caller: CallerDep) -> Page[Spec]:
 @router.get("/images")
 async def list_images(control: ControlDep, caller: CallerDep) -> Page[ImageView]:
     """The images that you may start from."""
-    return Page(items=await catalog.list_images(control, caller))
+    return Page(items=await images.list_images(control, caller))
 
 
 @router.get("/images/{image_id}")
 async def get_image(control: ControlDep, caller: CallerDep, image_id: ImageId) -> ImageView:
     """One image."""
-    return await catalog.get_image(control, caller, image_id)
+    return await images.get_image(control, caller, image_id)
 
 
 @router.delete("/images/{image_id}", status_code=204)
 async def delete_image(control: ControlDep, caller: CallerDep, image_id: ImageId) -> None:
     """Delete a saved image that no instance uses."""
-    await catalog.delete_image(control, caller, image_id)
+    await images.delete_image(control, caller, image_id)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hmac
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
 from dsw.errors import NotAuthenticated
-from dsw_control import workspaces
+from dsw.roles import Action
 from dsw_control.auth import Caller, Session, check_xsrf
 from dsw_control.context import Control
+from dsw_control.tenancy import workspaces
 
 SESSION_COOKIE = "dsw-session"
 XSRF_COOKIE = "dsw-xsrf"
@@ -50,6 +51,7 @@ async def get_caller(request: Request, control: ControlDep) -> Caller:
             check_xsrf(session, request.headers.get("x-dsw-xsrf"))
         token = session.token
     caller = await control.auth.caller(token)
+    request.state.caller = caller
     if caller.server is None:
         await workspaces.welcome(control, caller.name)
     return caller
@@ -63,3 +65,18 @@ def require_spawner(request: Request, control: ControlDep) -> None:
     token = bearer(request) or ""
     if not hmac.compare_digest(token.encode(), control.spawner_token.encode()):
         raise NotAuthenticated("This route is for the hub.")
+
+
+def does(action: Action) -> dict[str, Any]:
+    """What a route is for, as arguments of its decorator: `@router.get(path, **does(action))`.
+
+    The use case checks it; here it is named, for the API's document and for the audit log.
+    """
+
+    async def name(request: Request) -> None:
+        request.state.action = action
+
+    return {
+        "dependencies": [Depends(name)],
+        "openapi_extra": {"x-dsw-action": action.value},
+    }

@@ -60,19 +60,206 @@ class Workspace(Base):
     id: Mapped[str] = mapped_column(String(20), primary_key=True)
     name: Mapped[str] = mapped_column(String(64), unique=True)
     display_name: Mapped[str] = mapped_column(String(100))
-    sudo: Mapped[bool]
-    quota: Mapped[dict[str, Any]]
+    description: Mapped[str] = mapped_column(Text, default="")
+    policy: Mapped[dict[str, Any]]
+    archived_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
 
 class Member(Base):
-    """One role of one user in one workspace."""
+    """A user in a workspace: roles kept here, and roles that follow the hub's groups."""
 
     __tablename__ = "members"
 
     workspace_id: Mapped[str] = mapped_column(String(20), primary_key=True)
+    username: Mapped[str] = mapped_column(String(255), primary_key=True, index=True)
+    roles: Mapped[list[str]] = mapped_column(default=list)
+    group_roles: Mapped[list[str]] = mapped_column(default=list)
+    disabled: Mapped[bool] = mapped_column(default=False)
+    added_by: Mapped[str] = mapped_column(String(255), default="control")
+    added_at: Mapped[datetime]
+
+
+class CustomRole(Base):
+    """A role of one workspace, made of the same actions as the built-in ones."""
+
+    __tablename__ = "custom_roles"
+
+    workspace_id: Mapped[str] = mapped_column(String(20), primary_key=True)
+    name: Mapped[str] = mapped_column(String(30), primary_key=True)
+    description: Mapped[str] = mapped_column(Text, default="")
+    actions: Mapped[list[str]]
+
+
+class User(Base):
+    """Whom control has seen: a user is welcomed once, not again after they were removed."""
+
+    __tablename__ = "users"
+
+    name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    seen_at: Mapped[datetime]
+
+
+class ResourceGroup(Base):
+    """What a pool of compute was last seen to have; its row is the lock of all that is admitted
+    in it."""
+
+    __tablename__ = "resource_groups"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    capacity: Mapped[dict[str, Any]]
+    seen_at: Mapped[datetime]
+
+
+class WorkspaceQuota(Base):
+    """What a workspace may use of one resource group."""
+
+    __tablename__ = "workspace_quotas"
+
+    workspace_id: Mapped[str] = mapped_column(String(20), primary_key=True)
+    resource_group: Mapped[str] = mapped_column(String(40), primary_key=True)
+    quota: Mapped[dict[str, Any]]
+
+
+class Allocation(Base):
+    """An interval in which something held resources. Without an end it holds them now, and each
+    holder has one such row at most; the ended ones are the record of use.
+
+    `kind` is `instance` (or, later, `job`); memory in bytes.
+    """
+
+    __tablename__ = "allocations"
+    __table_args__ = (
+        Index(
+            "uq_allocations_holder",
+            "holder_id",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+        Index(
+            "ix_allocations_held",
+            "resource_group",
+            "workspace_id",
+            "owner",
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+        Index("ix_allocations_workspace_started", "workspace_id", "started_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    holder_id: Mapped[str] = mapped_column(String(20), index=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    workspace_id: Mapped[str] = mapped_column(String(20))
+    resource_group: Mapped[str] = mapped_column(String(40))
+    owner: Mapped[str] = mapped_column(String(255))
+    priority: Mapped[int]
+    cpu: Mapped[float]
+    memory: Mapped[int] = mapped_column(BigInteger)
+    gpu: Mapped[int]
+    gpu_type: Mapped[str] = mapped_column(String(64))
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class StorageUse(Base):
+    """Bytes on the NAS when it was last measured: of a user in a workspace, or (no owner) of what
+    the workspace shares."""
+
+    __tablename__ = "storage_use"
+
+    workspace_id: Mapped[str] = mapped_column(String(20), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(255), primary_key=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+    measured_at: Mapped[datetime]
+
+
+class Credential(Base):
+    """A user name and an encrypted secret for one host."""
+
+    __tablename__ = "credentials"
+
+    id: Mapped[str] = mapped_column(String(20), primary_key=True)
+    workspace_id: Mapped[str] = mapped_column(String(20), index=True)
+    name: Mapped[str] = mapped_column(String(100))
+    kind: Mapped[str] = mapped_column(String(20))
+    host: Mapped[str] = mapped_column(String(255))
+    username: Mapped[str] = mapped_column(String(255))
+    secret: Mapped[str] = mapped_column(Text)
+    owner: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime]
+
+
+class CodeSource(Base):
+    """A git repository that instances of a workspace may clone at their start."""
+
+    __tablename__ = "code_sources"
+
+    id: Mapped[str] = mapped_column(String(20), primary_key=True)
+    workspace_id: Mapped[str] = mapped_column(String(20), index=True)
+    name: Mapped[str] = mapped_column(String(100))
+    url: Mapped[str] = mapped_column(Text)
+    ref: Mapped[str] = mapped_column(String(200))
+    directory: Mapped[str] = mapped_column(String(200))
+    credential: Mapped[str | None] = mapped_column(String(20))
+    owner: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime]
+
+
+class Share(Base):
+    """An instance that its owner shares: with one user, or (no user) with the workspace."""
+
+    __tablename__ = "shares"
+    __table_args__ = (Index("uq_shares_instance_user", "instance_id", "username", unique=True),)
+
+    id: Mapped[str] = mapped_column(String(20), primary_key=True)
+    instance_id: Mapped[str] = mapped_column(String(20))
+    username: Mapped[str] = mapped_column(String(255), default="")
+    access: Mapped[str] = mapped_column(String(10))
+    created_by: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime]
+
+
+class ShareGrant(Base):
+    """What the hub was told: this user may enter this instance. Kept until the hub took it back."""
+
+    __tablename__ = "share_grants"
+
+    instance_id: Mapped[str] = mapped_column(String(20), primary_key=True)
     username: Mapped[str] = mapped_column(String(255), primary_key=True)
-    role: Mapped[str] = mapped_column(String(20), primary_key=True)
+    access: Mapped[str] = mapped_column(String(10))
+    granted_at: Mapped[datetime]
+
+
+class AuditEntry(Base):
+    """One line of the audit log. The database refuses to change or delete one."""
+
+    __tablename__ = "audit_log"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    actor: Mapped[str] = mapped_column(String(255), index=True)
+    on_behalf_of: Mapped[str | None] = mapped_column(String(255))
+    action: Mapped[str] = mapped_column(String(40))
+    object_id: Mapped[str] = mapped_column(String(300))
+    workspace_id: Mapped[str | None] = mapped_column(String(20), index=True)
+    outcome: Mapped[str] = mapped_column(String(10))
+    code: Mapped[str] = mapped_column(String(40), default="")
+    request_id: Mapped[str] = mapped_column(String(64), default="")
+    detail: Mapped[dict[str, Any]]
+
+
+class IdempotencyKey(Base):
+    """A create that was done already: the same key gives the same object."""
+
+    __tablename__ = "idempotency_keys"
+
+    username: Mapped[str] = mapped_column(String(255), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    request: Mapped[str] = mapped_column(String(64))
+    object_id: Mapped[str] = mapped_column(String(20))
+    created_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class Image(Base):
@@ -84,12 +271,17 @@ class Image(Base):
     name: Mapped[str] = mapped_column(String(100))
     description: Mapped[str] = mapped_column(Text)
     source: Mapped[str] = mapped_column(String(20))
-    workspace_id: Mapped[str | None] = mapped_column(String(20))
+    workspace_id: Mapped[str | None] = mapped_column(String(20), index=True)
     owner: Mapped[str | None] = mapped_column(String(255))
     reference: Mapped[str] = mapped_column(String(512))
     digest: Mapped[str] = mapped_column(String(512))
     size: Mapped[int | None] = mapped_column(BigInteger)
-    parent_id: Mapped[str | None] = mapped_column(String(20))
+    visibility: Mapped[str] = mapped_column(String(10), default="public")
+    labels: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    platform: Mapped[str] = mapped_column(String(64), default="")
+    use: Mapped[str] = mapped_column(String(10), default="unknown")
+    credential: Mapped[str | None] = mapped_column(String(20))
+    parent_id: Mapped[str | None] = mapped_column(String(20), index=True)
     instance_id: Mapped[str | None] = mapped_column(String(20))
     available: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime]
@@ -99,8 +291,10 @@ class Image(Base):
 class Instance(Base):
     """One user's environment: what is wanted, what is, and what holds it.
 
-    `attempt` counts the plans handed out, `attempts` the starts since the last success;
-    `changed_at` is when the hub was last asked or the server last seen up.
+    What it holds is its `Allocation`. A queued one is ordered by `priority` and `queue_at`, which
+    an administrator may move; `queued_at` is when it really came, `passed` how often a later one
+    started before it. `attempt` counts the plans handed out, `attempts` the starts since the last
+    success; `changed_at` is when the hub was last asked or the server last seen up.
     """
 
     __tablename__ = "instances"
@@ -113,6 +307,7 @@ class Instance(Base):
             sqlite_where=text("deleted_at IS NULL"),
             postgresql_where=text("deleted_at IS NULL"),
         ),
+        Index("ix_instances_created_at_id", "created_at", "id"),
     )
 
     id: Mapped[str] = mapped_column(String(20), primary_key=True)
@@ -123,13 +318,19 @@ class Instance(Base):
     image_id: Mapped[str] = mapped_column(String(20), index=True)
     image_name: Mapped[str] = mapped_column(String(100))
     spec: Mapped[dict[str, Any]]
+    resource_group: Mapped[str] = mapped_column(String(40))
+    priority: Mapped[int] = mapped_column(default=5)
+    code_source: Mapped[str | None] = mapped_column(String(20))
+    queued_at: Mapped[datetime | None]
+    queue_at: Mapped[datetime | None]
+    passed: Mapped[int] = mapped_column(default=0)
+    queue_place: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     desired: Mapped[str] = mapped_column(String(20))
     state: Mapped[str] = mapped_column(String(20), index=True)
     reason: Mapped[str] = mapped_column(String(64), default="")
     message: Mapped[str] = mapped_column(Text, default="")
     percent: Mapped[float | None]
     gpus: Mapped[list[str]] = mapped_column(default=list)
-    admitted: Mapped[bool] = mapped_column(default=False)
     asked: Mapped[bool] = mapped_column(default=False)
     attempt: Mapped[int] = mapped_column(default=0)
     attempts: Mapped[int] = mapped_column(default=0)
@@ -143,12 +344,13 @@ class Instance(Base):
 
 
 class GpuLease(Base):
-    """A GPU that an instance holds; the primary key makes the lease exclusive."""
+    """A GPU, or one share of it, that something holds; the primary key makes it exclusive."""
 
     __tablename__ = "gpu_leases"
 
     device_id: Mapped[str] = mapped_column(String(100), primary_key=True)
-    instance_id: Mapped[str] = mapped_column(String(20), index=True)
+    share: Mapped[int] = mapped_column(primary_key=True)
+    holder_id: Mapped[str] = mapped_column(String(20), index=True)
 
 
 class Snapshot(Base):

@@ -1,0 +1,1 @@
+"""What stays written down: who did what, what was used, and which requests came already."""
