@@ -105,6 +105,13 @@ class StorageSettings(Model):
     nfs_server: str = Field("", description="Name or address of the NFS server.")
     nfs_path: str = Field("", description="Exported path.")
     nfs_options: str = Field("nfsvers=4,rw,hard", description="Mount options besides the address.")
+    measure_minutes: int = Field(
+        60,
+        ge=0,
+        le=10_000,
+        description="Minutes between two measurements of what the folders hold; kind `host` only. "
+        "0: never.",
+    )
 
     @model_validator(mode="after")
     def _nfs_is_complete(self) -> StorageSettings:
