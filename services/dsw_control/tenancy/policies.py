@@ -1,0 +1,77 @@
+"""What a workspace's policy says of a start, and of those who may no longer use their instances."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from dsw.errors import Conflict, Forbidden
+from dsw.roles import Action
+from dsw.specs import Spec
+from dsw.workspaces import Policy
+from dsw_control.access import standing
+from dsw_control.auth import Caller
+from dsw_control.store.tables import Image, Member, Workspace
+
+
+async def check_start(
+    session: AsyncSession,
+    owner: str,
+    workspace: Workspace,
+    spec: Spec,
+    image: Image,
+    priority: int | None = None,
+) -> None:
+    """Whether `owner` may run this here now; `Forbidden` or `Conflict` with a sentence if not.
+
+    `priority` is what was asked for this time; None: an administrator may have raised it, so it is
+    not looked at. The member's row is locked, so that a removal and a start never miss each other.
+    """
+    await session.scalar(
+        select(Member)
+        .where(Member.workspace_id == workspace.id, Member.username == owner)
+        .with_for_update(read=True)
+        .execution_options(populate_existing=True)
+    )
+    await session.refresh(workspace, ["archived_at"])
+    if workspace.archived_at is not None:
+        raise Conflict(
+            f"The workspace {workspace.name!r} is archived and read-only.",
+            "A platform administrator can open it again.",
+        )
+    found = await standing(session, Caller(name=owner), workspace.id)
+    if not found.roles:
+        raise Forbidden(
+            f"{owner!r} is not a member of the workspace {workspace.name!r}, or is disabled there.",
+            "Ask one of its admins.",
+        )
+    if Action.INSTANCE_USE_OWN not in found.actions:
+        raise Forbidden(
+            f"The role of {owner!r} in the workspace {workspace.name!r} "
+            f"({', '.join(sorted(found.roles))}) does not allow running instances.",
+            "Ask one of its admins.",
+        )
+    check_choice(Policy.model_validate(workspace.policy), found.roles, spec, image, priority)
+
+
+def check_choice(
+    policy: Policy, roles: frozenset[str], spec: Spec, image: Image, priority: int | None
+) -> None:
+    """`Forbidden` when the policy does not allow a member with these roles what they chose."""
+    if policy.images and image.id not in policy.images and image.source not in policy.images:
+        raise Forbidden(
+            f"The image {image.name!r} is not allowed in this workspace.",
+            f"Its policy allows: {', '.join(policy.images)}.",
+        )
+    specs = policy.allowed_specs(roles)
+    if specs is not None and spec.name not in specs:
+        raise Forbidden(
+            f"Your role in this workspace does not allow the spec {spec.name!r}.",
+            f"It allows: {', '.join(sorted(specs)) or 'none'}.",
+        )
+    highest = policy.highest_priority(roles)
+    if priority is not None and priority > highest:
+        raise Forbidden(
+            f"Priority {priority} is above what your role in this workspace may ask for.",
+            f"Ask for {highest} or less.",
+        )
