@@ -23,6 +23,7 @@ from dsw_control.context import Control
 from dsw_control.loops import every
 from dsw_control.oom import OomWatch
 from dsw_control.reconcile import Reconciler
+from dsw_control.records import idempotency
 from dsw_control.requests_log import RequestLog
 from dsw_control.snapshot_worker import SnapshotWorker
 from dsw_control.tenancy import workspaces
@@ -98,6 +99,9 @@ def _start_loops(control: Control) -> list[asyncio.Task[None]]:
     async def refresh() -> None:
         await images.refresh_official(control)
 
+    async def forget_keys() -> None:
+        await idempotency.forget_old(control)
+
     return [
         asyncio.create_task(coroutine)
         for coroutine in (
@@ -106,6 +110,7 @@ def _start_loops(control: Control) -> list[asyncio.Task[None]]:
             every(0.5, worker.turn, control.wake_snapshots),
             every(60, worker.sweep),
             every(15, refresh),
+            every(3600, forget_keys),
             every(2, OomWatch(control).turn),
         )
     ]

@@ -10,9 +10,10 @@ import pytest
 from tests.postgresqls import new_database
 
 from dsw.settings import Settings
-from dsw_control import catalog, workspaces
+from dsw_control.assets import images
 from dsw_control.context import Control
 from dsw_control.main import build
+from dsw_control.tenancy import workspaces
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -44,7 +45,7 @@ async def make_control(database_url: str, tmp_path: Path) -> AsyncIterator[MakeC
         control = build(settings)
         await control.db.migrate()
         await workspaces.ensure_default(control)
-        await catalog.refresh_official(control)
+        await images.refresh_official(control)
         made.append(control)
         return control
 

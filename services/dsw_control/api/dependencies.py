@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import hmac
+import re
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Query, Request
 
-from dsw.errors import NotAuthenticated
+from dsw.errors import Invalid, NotAuthenticated
 from dsw.roles import Action
 from dsw_control.auth import Caller, Session, check_xsrf
 from dsw_control.context import Control
+from dsw_control.records.idempotency import Once, request_hash
+from dsw_control.store.paging import CURSOR_MAX, PageRequest
 from dsw_control.tenancy import workspaces
 
 SESSION_COOKIE = "dsw-session"
 XSRF_COOKIE = "dsw-xsrf"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_ONCE_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 def get_control(request: Request) -> Control:
@@ -58,6 +62,42 @@ async def get_caller(request: Request, control: ControlDep) -> Caller:
 
 
 CallerDep = Annotated[Caller, Depends(get_caller)]
+
+
+async def get_page(
+    limit: Annotated[int, Query(ge=1, le=1000, description="At most so many items.")] = 200,
+    cursor: Annotated[
+        str | None, Query(max_length=CURSOR_MAX, description="`next` of the page before.")
+    ] = None,
+) -> PageRequest:
+    """Which part of a list is asked for."""
+    return PageRequest(limit=limit, cursor=cursor)
+
+
+PageDep = Annotated[PageRequest, Depends(get_page)]
+
+
+async def get_once(
+    request: Request,
+    caller: CallerDep,
+    idempotency_key: Annotated[
+        str | None,
+        Header(description="1 to 255 visible ASCII characters. The same key makes it once."),
+    ] = None,
+) -> Once | None:
+    """The request as one that is done once, when it carries a key."""
+    if idempotency_key is None:
+        return None
+    if not _ONCE_KEY.fullmatch(idempotency_key):
+        raise Invalid(
+            "The Idempotency-Key cannot be used.",
+            "It has 1 to 255 visible ASCII characters; a UUID is a good one.",
+        )
+    asked = request_hash(request.method, request.url.path, await request.body())
+    return Once(username=caller.name, key=idempotency_key, request=asked)
+
+
+OnceDep = Annotated[Once | None, Depends(get_once)]
 
 
 def require_spawner(request: Request, control: ControlDep) -> None:
