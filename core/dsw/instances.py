@@ -66,6 +66,7 @@ class Reason(StrEnum):
     RUN_TIME_LIMIT = "RunTimeLimit"
     MEMBER_REMOVED = "MemberRemoved"
     IMAGE_GONE = "ImageGone"
+    CODE_GONE = "CodeSourceGone"
     IMAGE_PULL_FAILED = "ImagePullFailed"
     NEEDS_NEW_CONTAINER = "NeedsNewContainer"
     ENGINE_FAILED = "EngineFailed"
