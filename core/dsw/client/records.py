@@ -1,0 +1,58 @@
+"""Calls for what was used and what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from dsw.audit import AuditView, Outcome
+from dsw.base import Model
+from dsw.client.transport import Transport
+from dsw.usage import UsageBy, UsageReport
+
+
+class UsageQuery(Model):
+    """Which use is asked for; what is None is not filtered by. `workspace` by id or name."""
+
+    by: UsageBy = UsageBy.USER
+    workspace: str | None = None
+    user: str | None = None
+    resource_group: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class AuditQuery(Model):
+    """Which lines of the audit log are asked for; what is None is not filtered by."""
+
+    workspace: str | None = None
+    actor: str | None = None
+    action: str | None = None
+    object: str | None = None
+    outcome: Outcome | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class RecordCalls(Transport):
+    """Reports of use and the audit log, as models or as lines of CSV."""
+
+    def usage(self, query: UsageQuery) -> UsageReport:
+        """Hours of use."""
+        answer = self._send("GET", "usage", params=self._asked(query))
+        return UsageReport.model_validate(answer.json())
+
+    def usage_csv(self, query: UsageQuery) -> Iterator[str]:
+        """Hours of use, line by line."""
+        return self._lines("usage.csv", self._asked(query))
+
+    def audit(self, query: AuditQuery, limit: int | None = None) -> list[AuditView]:
+        """Lines of the audit log, the newest first."""
+        return self._items("audit", AuditView, self._asked(query), limit)
+
+    def audit_csv(self, query: AuditQuery) -> Iterator[str]:
+        """Lines of the audit log, line by line."""
+        return self._lines("audit.csv", self._asked(query))
+
+    def _asked(self, query: Model) -> dict[str, str]:
+        return query.model_dump(mode="json", exclude_none=True)

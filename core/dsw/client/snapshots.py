@@ -1,0 +1,28 @@
+"""Calls for saving instances as images."""
+
+from __future__ import annotations
+
+from dsw.client.transport import Transport, path_of
+from dsw.snapshots import SnapshotCreate, SnapshotView
+
+
+class SnapshotCalls(Transport):
+    """Snapshots by id."""
+
+    def create_snapshot(self, instance_id: str, body: SnapshotCreate) -> SnapshotView:
+        """Save an instance as an image."""
+        return self._create(path_of("instances", instance_id, "snapshots"), SnapshotView, body)
+
+    def snapshots(
+        self, instance_id: str | None = None, limit: int | None = None
+    ) -> list[SnapshotView]:
+        """The caller's snapshots, of one instance or of all."""
+        return self._items("snapshots", SnapshotView, {"instance": instance_id}, limit)
+
+    def snapshot(self, snapshot_id: str) -> SnapshotView:
+        """One snapshot."""
+        return self._one(path_of("snapshots", snapshot_id), SnapshotView)
+
+    def cancel_snapshot(self, snapshot_id: str) -> SnapshotView:
+        """End a snapshot that is under way."""
+        return self._act(path_of("snapshots", snapshot_id, "cancel"), SnapshotView)
