@@ -233,17 +233,27 @@ class ShareGrant(Base):
 
 
 class AuditEntry(Base):
-    """One line of the audit log. The database refuses to change or delete one."""
+    """One line of the audit log. The database refuses to change or delete one.
+
+    `platform_admin`: the actor was no member of the workspace and acted as its administrator.
+    """
 
     __tablename__ = "audit_log"
+    __table_args__ = (
+        # They end in the id, because the log is read newest first.
+        Index("ix_audit_log_workspace_id", "workspace_id", "id"),
+        Index("ix_audit_log_actor", "actor", "id"),
+        Index("ix_audit_log_object_id", "object_id", "id"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     at: Mapped[datetime] = mapped_column(index=True)
-    actor: Mapped[str] = mapped_column(String(255), index=True)
+    actor: Mapped[str] = mapped_column(String(255))
     on_behalf_of: Mapped[str | None] = mapped_column(String(255))
+    platform_admin: Mapped[bool] = mapped_column(default=False)
     action: Mapped[str] = mapped_column(String(40))
     object_id: Mapped[str] = mapped_column(String(300))
-    workspace_id: Mapped[str | None] = mapped_column(String(20), index=True)
+    workspace_id: Mapped[str | None] = mapped_column(String(20))
     outcome: Mapped[str] = mapped_column(String(10))
     code: Mapped[str] = mapped_column(String(40), default="")
     request_id: Mapped[str] = mapped_column(String(64), default="")

@@ -30,6 +30,7 @@ def upgrade() -> None:
     _allocations()
     _workspaces()
     _images()
+    _append_only()
 
 
 def downgrade() -> None:
@@ -251,6 +252,7 @@ def _new_tables() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("actor", sa.String(length=255), nullable=False),
         sa.Column("on_behalf_of", sa.String(length=255), nullable=True),
+        sa.Column("platform_admin", sa.Boolean(), nullable=False),
         sa.Column("action", sa.String(length=40), nullable=False),
         sa.Column("object_id", sa.String(length=300), nullable=False),
         sa.Column("workspace_id", sa.String(length=20), nullable=True),
@@ -260,9 +262,10 @@ def _new_tables() -> None:
         sa.Column("detail", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_log")),
     )
-    op.create_index(op.f("ix_audit_log_actor"), "audit_log", ["actor"])
+    op.create_index("ix_audit_log_actor", "audit_log", ["actor", "id"])
     op.create_index(op.f("ix_audit_log_at"), "audit_log", ["at"])
-    op.create_index(op.f("ix_audit_log_workspace_id"), "audit_log", ["workspace_id"])
+    op.create_index("ix_audit_log_object_id", "audit_log", ["object_id", "id"])
+    op.create_index("ix_audit_log_workspace_id", "audit_log", ["workspace_id", "id"])
 
     op.create_table(
         "code_sources",
@@ -360,4 +363,28 @@ def _new_tables() -> None:
         sa.Column("resource_group", sa.String(length=40), nullable=False),
         sa.Column("quota", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("workspace_id", "resource_group", name=op.f("pk_workspace_quotas")),
+    )
+
+
+def _append_only() -> None:
+    """The audit log refuses every change; an insert that replaces a line is one in SQLite."""
+    if op.get_bind().dialect.name == "sqlite":
+        for when, condition in (
+            ("UPDATE", "1"),
+            ("DELETE", "1"),
+            ("INSERT", "EXISTS (SELECT 1 FROM audit_log WHERE id = NEW.id)"),
+        ):
+            op.execute(
+                f"CREATE TRIGGER audit_log_keeps_{when.lower()} BEFORE {when} ON audit_log "
+                f"WHEN {condition} BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
+            )
+        return
+    op.execute(
+        "CREATE OR REPLACE FUNCTION refuse_change_of_audit_log() RETURNS trigger LANGUAGE plpgsql "
+        "AS $$ BEGIN RAISE EXCEPTION 'the audit log is append-only' "
+        "USING ERRCODE = 'restrict_violation'; END $$"
+    )
+    op.execute(
+        "CREATE TRIGGER audit_log_keeps BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log "
+        "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_of_audit_log()"
     )
