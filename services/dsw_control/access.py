@@ -3,68 +3,108 @@ table. What a caller may not know of looks as if it did not exist."""
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dsw.base import Model
-from dsw.errors import Forbidden, NotFound
+from dsw.errors import Conflict, Forbidden, NotFound
 from dsw.roles import PLATFORM, READ_ONLY, Action, Role, actions_of
 from dsw_control.auth import Caller
 from dsw_control.store.tables import CustomRole, Instance, Member, Workspace
 
 
 class Standing(Model):
-    """What somebody is in a workspace, and what that allows. No roles: they are not in it."""
+    """What somebody is in a workspace, and what that allows. No roles: they are not in it.
+
+    `withheld` is what their roles would allow if the workspace were not archived.
+    """
 
     roles: frozenset[str] = frozenset()
     actions: frozenset[Action] = frozenset()
+    withheld: frozenset[Action] = frozenset()
+
+    def check(self, action: Action) -> None:
+        """`Forbidden`, or `Conflict` where only the archive is in the way, unless it is allowed."""
+        if action not in self.actions:
+            self._refuse(action)
+
+    def _refuse(self, action: Action) -> NoReturn:
+        if action in self.withheld:
+            raise Conflict(
+                "This workspace is archived and read-only.",
+                "A platform administrator can open it again.",
+            )
+        raise Forbidden(
+            f"Your role in this workspace ({', '.join(sorted(self.roles))}) does not allow "
+            f"{action.value}.",
+            "Ask an admin of the workspace.",
+        )
 
 
 async def standing(session: AsyncSession, caller: Caller, workspace_id: str) -> Standing:
     """The caller's standing; a platform administrator is an owner everywhere."""
-    found = (
-        await session.execute(
-            select(Workspace.archived_at, Member)
-            .outerjoin(
-                Member,
-                (Member.workspace_id == Workspace.id) & (Member.username == caller.name),
-            )
-            .where(Workspace.id == workspace_id)
-        )
-    ).one_or_none()
-    if found is None:
-        return Standing()
-    archived_at, member = found
-    roles = roles_of(member)
-    if caller.admin:
-        roles |= {Role.OWNER}
-    actions = actions_of(roles, await _custom(session, workspace_id, roles))
-    if caller.admin:
-        actions |= PLATFORM
-    if archived_at is not None:
-        actions &= READ_ONLY | PLATFORM
-    return Standing(roles=roles, actions=actions)
+    return (await standings(session, caller, workspace_id)).get(workspace_id, Standing())
 
 
-def roles_of(member: Member | None) -> frozenset[str]:
-    """The roles that a member has now: none while disabled."""
+async def standings(
+    session: AsyncSession, caller: Caller, only: str | None = None
+) -> dict[str, Standing]:
+    """The caller's standing in each workspace that they are in, or in one, by its id."""
+    its_member = (Member.workspace_id == Workspace.id) & (Member.username == caller.name)
+    query = select(Workspace.id, Workspace.archived_at, Member)
+    query = query.outerjoin(Member, its_member) if caller.admin else query.join(Member, its_member)
+    if only is not None:
+        query = query.where(Workspace.id == only)
+    rows = (await session.execute(query)).all()
+    roles = {key: roles_of(member, caller.admin) for key, _, member in rows}
+    custom = await _custom(session, roles)
+    found = {}
+    for key, archived_at, _ in rows:
+        if not roles[key]:
+            continue
+        actions = actions_of(roles[key], custom.get(key)) | (PLATFORM if caller.admin else set())
+        left = actions if archived_at is None else actions & (READ_ONLY | PLATFORM)
+        found[key] = Standing(roles=roles[key], actions=left, withheld=actions - left)
+    return found
+
+
+def roles_of(member: Member | None, admin: bool = False) -> frozenset[str]:
+    """The roles that somebody has now: none of a member who is disabled."""
+    of_admin = {Role.OWNER.value} if admin else set()
     if member is None or member.disabled:
-        return frozenset()
-    return frozenset(member.roles) | frozenset(member.group_roles)
+        return frozenset(of_admin)
+    return frozenset({*member.roles, *member.group_roles, *of_admin})
 
 
 async def _custom(
-    session: AsyncSession, workspace_id: str, roles: frozenset[str]
-) -> dict[str, frozenset[Action]]:
-    names = roles - {role.value for role in Role}
-    if not names:
-        return {}
-    rows = await session.scalars(
-        select(CustomRole).where(
-            CustomRole.workspace_id == workspace_id, CustomRole.name.in_(names)
-        )
-    )
-    return {row.name: frozenset(Action(action) for action in row.actions) for row in rows}
+    session: AsyncSession, roles: dict[str, frozenset[str]]
+) -> dict[str, dict[str, frozenset[Action]]]:
+    """The actions of the custom roles among these, by workspace and name."""
+    builtin = {role.value for role in Role}
+    wanted = [key for key, names in roles.items() if names - builtin]
+    found: dict[str, dict[str, frozenset[Action]]] = {}
+    if wanted:
+        query = select(CustomRole).where(CustomRole.workspace_id.in_(wanted))
+        for row in await session.scalars(query):
+            found.setdefault(row.workspace_id, {})[row.name] = frozenset(map(Action, row.actions))
+    return found
+
+
+async def readable_workspaces(
+    session: AsyncSession, caller: Caller, action: Action
+) -> frozenset[str] | None:
+    """Ids of the workspaces in which the caller may do this, such as `INSTANCE_READ_ALL`.
+
+    None: in all that there are, for platform administrators. The token of an instance: in none.
+    """
+    if caller.server is not None:
+        return frozenset()
+    if caller.admin:
+        return None
+    found = await standings(session, caller)
+    return frozenset(key for key, one in found.items() if action in one.actions)
 
 
 async def require(
@@ -74,12 +114,7 @@ async def require(
     found = await standing(session, caller, workspace_id)
     if not found.roles:
         raise NotFound("There is no such workspace.", "See GET /workspaces for yours.")
-    if action not in found.actions:
-        names = ", ".join(sorted(found.roles))
-        raise Forbidden(
-            f"Your role in this workspace ({names}) does not allow {action.value}.",
-            "Ask an admin of the workspace.",
-        )
+    found.check(action)
     return found
 
 
@@ -96,18 +131,35 @@ def require_platform(caller: Caller, action: Action) -> None:
 async def visible_instance(
     session: AsyncSession, caller: Caller, instance_id: str, other: Action
 ) -> Instance:
-    """The instance, when it is the caller's own or `other` is permitted; `NotFound` otherwise."""
+    """The instance, when the caller may do this to it.
+
+    `other` is what it takes when it is another's. Members see their own always, and change them
+    when they may use instances. `NotFound` for what the caller cannot see, `Forbidden` or
+    `Conflict` for what they can see and not change.
+    """
     row = await session.get(Instance, instance_id)
-    if row is None or row.deleted_at is not None or not await _may(session, caller, row, other):
-        raise NotFound(f"There is no instance {instance_id!r}.", "See GET /instances for yours.")
+    if row is None or row.deleted_at is not None or _another_server(caller, row):
+        raise _no_instance(instance_id)
+    found = await standing(session, caller, row.workspace_id)
+    if row.owner == caller.name:
+        if not found.roles:
+            raise _no_instance(instance_id)
+        if other is not Action.INSTANCE_READ_ALL:
+            found.check(Action.INSTANCE_USE_OWN)
+        return row
+    if not found.actions & {Action.INSTANCE_READ_ALL, other}:
+        raise _no_instance(instance_id)
+    found.check(other)
     return row
 
 
-async def _may(session: AsyncSession, caller: Caller, row: Instance, other: Action) -> bool:
-    if caller.server is not None and (row.owner, row.name) != (caller.name, caller.server):
-        return False
-    actions = (await standing(session, caller, row.workspace_id)).actions
-    return (Action.INSTANCE_USE_OWN if row.owner == caller.name else other) in actions
+def _another_server(caller: Caller, row: Instance) -> bool:
+    """Whether the caller is an instance, and not this one."""
+    return caller.server is not None and (row.owner, row.name) != (caller.name, caller.server)
+
+
+def _no_instance(instance_id: str) -> NotFound:
+    return NotFound(f"There is no instance {instance_id!r}.", "See GET /instances for yours.")
 
 
 def not_from_an_instance(caller: Caller) -> None:
