@@ -22,6 +22,8 @@ ADMIN = "admin-password"
 """The generated password of the first administrator."""
 REGISTRY = "registry"
 """The registry's password; written by the operator, never made here."""
+VAULT = "vault-key"
+"""Keys of the stored credentials, one a line, hex: the first encrypts, all decrypt."""
 
 
 class SecretFiles:

@@ -10,9 +10,10 @@ import structlog
 import uvicorn
 
 from dsw.errors import ConfigError
-from dsw.secret_files import CONTROL, REGISTRY, SESSION, SPAWNER, SecretFiles
+from dsw.secret_files import CONTROL, REGISTRY, SESSION, SPAWNER, VAULT, SecretFiles
 from dsw.settings import Settings, load
 from dsw_control.app import create_app
+from dsw_control.assets.vault import Vault
 from dsw_control.auth import Authenticator
 from dsw_control.context import Control
 from dsw_control.engines.base import Engine
@@ -72,6 +73,7 @@ def build(settings: Settings) -> Control:
         engine=engine,
         auth=Authenticator(hub, secrets.get(SESSION)),
         spawner_token=secrets.get(SPAWNER),
+        vault=Vault(secrets.get(VAULT)),
         registry_password=password,
     )
 

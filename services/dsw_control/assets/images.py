@@ -11,9 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from dsw.errors import Conflict, Invalid, NotFound
 from dsw.images import ImageSource, ImageView
 from dsw.names import new_id
+from dsw.plan import RegistryLogin
 from dsw.roles import Action
 from dsw.settings import OfficialImage
 from dsw_control.access import not_from_an_instance, require
+from dsw_control.assets.credentials import secret_of
 from dsw_control.auth import Caller
 from dsw_control.context import Control
 from dsw_control.engines.base import EngineImage
@@ -132,6 +134,20 @@ async def usable(
             "An administrator can build it with: dsw images build",
         )
     return row
+
+
+async def login_for(session: AsyncSession, control: Control, image: Image) -> RegistryLogin | None:
+    """What the engine shows the image's registry when it pulls: the image's own credential, or for
+    what this installation put into its registry the installation's. Never that for a reference
+    that a user gave: it opens more than the user may see."""
+    host = image.digest.partition("/")[0]
+    if image.credential:
+        username, secret = await secret_of(session, control, image.credential, host)
+        return RegistryLogin(username=username, secret=secret)
+    registry = control.settings.registry
+    if image.source == ImageSource.CUSTOM or not registry.username or host != registry.address:
+        return None
+    return RegistryLogin(username=registry.username, secret=control.registry_password)
 
 
 async def first_official(session: AsyncSession, control: Control) -> Image:
