@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from dsw.settings import Settings
+from dsw_control.assets.vault import Vault
 from dsw_control.auth import Authenticator
 from dsw_control.bus import Bus
 from dsw_control.clock import Clock, now
@@ -17,7 +18,8 @@ from dsw_control.store.database import Database
 
 @dataclass
 class Control:
-    """The parts of one control process. `wake` makes the reconcilers look at once."""
+    """The parts of one control process. Each `wake` makes a loop look at once: the reconciler of
+    instances, that of snapshots, the queue."""
 
     settings: Settings
     db: Database
@@ -25,11 +27,13 @@ class Control:
     engine: Engine
     auth: Authenticator
     spawner_token: str
+    vault: Vault
     registry_password: str = ""
     bus: Bus = field(default_factory=Bus)
     clock: Clock = now
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     wake_snapshots: asyncio.Event = field(default_factory=asyncio.Event)
+    wake_queue: asyncio.Event = field(default_factory=asyncio.Event)
 
     def url_of(self, owner: str, name: str) -> str:
         """The path of an instance below the hub's public address."""
