@@ -60,7 +60,7 @@ class Do(StrEnum):
     """The one thing to do now."""
 
     WAIT = "wait"
-    ADMIT = "admit"
+    QUEUE = "queue"
     ASK_HUB_TO_START = "ask_hub_to_start"
     ASK_HUB_TO_STOP = "ask_hub_to_stop"
     ASK_HUB_TO_DELETE = "ask_hub_to_delete"
@@ -138,7 +138,8 @@ def _running(facts: Facts) -> Step:
     if facts.failure is not Reason.NONE:
         return Step(do=Do.BECOME, state=InstanceState.FAILED, reason=facts.failure)
     if not facts.admitted:
-        return Step(do=Do.ADMIT, state=facts.state)
+        queued = facts.state is InstanceState.QUEUING
+        return Step(do=Do.WAIT if queued else Do.QUEUE, state=InstanceState.QUEUING)
     if facts.asked and not facts.settled:
         return Step(do=Do.WAIT, state=facts.state)
     if facts.attempts >= MAX_ATTEMPTS:

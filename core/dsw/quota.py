@@ -17,7 +17,7 @@ from pydantic import Field
 from dsw.base import Model
 from dsw.specs import Spec
 from dsw.units import Bytes, format_size
-from dsw.workspaces import RoleName
+from dsw.workspaces import DEFAULT_PRIORITY, RoleName
 
 Amounts = dict[str, float]
 
@@ -108,7 +108,8 @@ def demand(spec: Spec, gpu_type: str = "") -> Amounts:
     amounts: Amounts = {"instances": 1, "cpu": spec.cpu, "memory": spec.memory}
     if spec.gpu:
         amounts[ALL_GPUS] = spec.gpu
-        amounts[f"gpu:{gpu_type or spec.gpu_type}"] = spec.gpu
+        if kind := gpu_type or spec.gpu_type:
+            amounts[f"gpu:{kind}"] = spec.gpu
     return amounts
 
 
@@ -155,3 +156,103 @@ def waiting_for(asked: Mapping[str, float], limit: Limit) -> str:
 
 def _number(limit: Limit, amount: float) -> str:
     return format_size(amount) if limit.resource == "memory" else f"{amount:g}"
+
+
+class Who(Model):
+    """For whom, where and how urgently something is asked."""
+
+    resource_group: str
+    workspace_id: str
+    username: str
+    roles: frozenset[str] = frozenset()
+    priority: int = DEFAULT_PRIORITY
+
+
+class Holding(Model):
+    """What is held by all allocations of one owner with one priority in one workspace."""
+
+    workspace_id: str
+    username: str
+    priority: int
+    amounts: Amounts
+
+    def counts_for(self, who: Who) -> Iterator[str]:
+        """The scopes of `who` that this holding is part of."""
+        yield "group"
+        if self.workspace_id != who.workspace_id:
+            return
+        yield "workspace"
+        if self.username == who.username:
+            yield "member"
+        if Band.of(self.priority) is Band.of(who.priority):
+            yield "band"
+
+
+def limits_for(
+    who: Who, allowed: Mapping[str, float], quota: Quota, held: Iterable[Holding]
+) -> list[Limit]:
+    """Every limit that a request of `who` must fit under, with what is used of each.
+
+    `allowed` is what the resource group may hand out, `held` what is held in it (all of it, or at
+    least what counts for `who`).
+    """
+    used: dict[str, Amounts] = {}
+    for holding in held:
+        for scope in holding.counts_for(who):
+            into = used.setdefault(scope, {})
+            for resource, amount in holding.amounts.items():
+                into[resource] = into.get(resource, 0) + amount
+    return [
+        Limit(
+            key=limit_key(key, resource),
+            scope=text,
+            resource=resource,
+            allowed=amount,
+            used=used.get(key[0], {}).get(resource, 0),
+        )
+        for key, text, amounts in _scopes(who, allowed, quota)
+        for resource, amount in amounts
+    ]
+
+
+ScopeKey = tuple[str, ...]
+
+
+def limit_key(scope: ScopeKey, resource: str) -> str:
+    """One text for a scope and a resource; no part can hold the separator."""
+    return "\0".join((*scope, resource))
+
+
+def scope_keys(who: Who) -> list[ScopeKey]:
+    """The scopes that what `who` holds is part of; the first word is the kind of scope."""
+    group, workspace = who.resource_group, who.workspace_id
+    member = ("member", group, workspace, who.username)
+    return [
+        ("group", group),
+        ("workspace", group, workspace),
+        member,
+        *((*member, role) for role in sorted(who.roles)),
+        ("band", group, workspace, Band.of(who.priority)),
+    ]
+
+
+def _scopes(
+    who: Who, allowed: Mapping[str, float], quota: Quota
+) -> Iterator[tuple[ScopeKey, str, Iterable[tuple[str, float]]]]:
+    """The scopes of `who` that are limited: key, words, limits."""
+    group, band = who.resource_group, Band.of(who.priority)
+    for key in scope_keys(who):
+        if key[0] == "group":
+            yield key, f"in resource group {group}", allowed.items()
+        elif key[0] == "workspace":
+            yield key, f"for this workspace in {group}", quota.limits.amounts()
+        elif key[0] == "band":
+            text = f"for {band} priority in this workspace in {group}"
+            yield key, text, quota.per_band.get(band, Limits()).amounts()
+        elif len(key) > 4:
+            text = f"for a member with role {key[4]} in {group}"
+            yield key, text, quota.per_role.get(key[4], Limits()).amounts()
+        elif who.username in quota.members:
+            yield key, f"for {who.username} in {group}", quota.members[who.username].amounts()
+        else:
+            yield key, f"for each member in {group}", quota.per_member.amounts()

@@ -25,7 +25,7 @@ class Capacity(Model):
 
 
 class GpuView(View):
-    """GPUs of one type: how many there are and are free; counted in shares where they are shared."""
+    """GPUs of one type, counted in shares where they are shared: how many, and how many free."""
 
     type: str
     total: int

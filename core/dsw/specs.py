@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dsw.base import Model
 from dsw.units import Bytes, format_size
@@ -22,6 +22,12 @@ class Spec(Model):
     )
     pids: int = Field(default=4096, ge=64, description="Most processes and threads.")
     description: str = Field("", description="What it is good for.")
+
+    @model_validator(mode="after")
+    def _one_share(self) -> Spec:
+        if self.gpu_shared and self.gpu != 1:
+            raise ValueError("gpu_shared is for specs with gpu = 1")
+        return self
 
     @property
     def summary(self) -> str:

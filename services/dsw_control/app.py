@@ -19,6 +19,7 @@ from dsw_control.api.dependencies import ControlDep
 from dsw_control.api.schemas import Health, Problem
 from dsw_control.assets import images
 from dsw_control.ca_bundle import write_bundle
+from dsw_control.capacity import groups, queue, reaper
 from dsw_control.context import Control
 from dsw_control.loops import every
 from dsw_control.oom import OomWatch
@@ -40,6 +41,7 @@ def create_app(control: Control, *, loops: bool = True) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await control.db.migrate()
         await workspaces.ensure_default(control)
+        await groups.refresh(control)
         write_bundle(control.settings)
         tasks = _start_loops(control) if loops else []
         try:
@@ -96,6 +98,15 @@ def _add_health(app: FastAPI, prefix: str) -> None:
 def _start_loops(control: Control) -> list[asyncio.Task[None]]:
     reconciler, worker = Reconciler(control), SnapshotWorker(control)
 
+    async def capacity() -> None:
+        await groups.refresh(control)
+
+    async def reap() -> None:
+        await reaper.reap(control)
+
+    async def take_turns() -> None:
+        await queue.turn(control)
+
     async def refresh() -> None:
         await images.refresh_official(control)
 
@@ -107,9 +118,12 @@ def _start_loops(control: Control) -> list[asyncio.Task[None]]:
         for coroutine in (
             every(2, reconciler.turn, control.wake),
             every(30, reconciler.sweep),
+            every(30, reap),
             every(0.5, worker.turn, control.wake_snapshots),
             every(60, worker.sweep),
             every(15, refresh),
+            every(30, capacity),
+            every(2, take_turns, control.wake_queue),
             every(3600, forget_keys),
             every(2, OomWatch(control).turn),
         )

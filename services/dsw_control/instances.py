@@ -8,13 +8,14 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from dsw.errors import Conflict, Invalid
+from dsw.errors import Conflict, Forbidden, Invalid
 from dsw.instances import (
     AT_REST,
     IS_STARTING,
     Desired,
     InstanceChange,
     InstanceCreate,
+    InstanceStart,
     InstanceState,
     InstanceView,
     Reason,
@@ -23,14 +24,20 @@ from dsw.names import check_server_name, new_id, server_name
 from dsw.roles import Action
 from dsw.snapshots import ENDED
 from dsw.specs import Spec
-from dsw_control.access import not_from_an_instance, require, visible_instance
+from dsw.workspaces import DEFAULT_PRIORITY, Policy
+from dsw_control.access import not_from_an_instance, require, standing, visible_instance
 from dsw_control.assets import images
 from dsw_control.auth import Caller
-from dsw_control.capacity.admission import release, reserve
+from dsw_control.capacity import queue
+from dsw_control.capacity.admission import release
+from dsw_control.capacity.groups import group_for
 from dsw_control.context import Control
 from dsw_control.history import add_event, tell
-from dsw_control.store.tables import Event, Instance, Snapshot
+from dsw_control.records.audit import record
+from dsw_control.records.storage import check_storage
+from dsw_control.store.tables import Event, Image, Instance, Snapshot, Workspace
 from dsw_control.tenancy import workspaces
+from dsw_control.tenancy.policies import check_start
 from dsw_control.views import instance_view
 
 
@@ -64,6 +71,7 @@ async def create_instance(control: Control, caller: Caller, body: InstanceCreate
             workspace = await workspaces.find(session, caller, body.workspace)
             await require(session, caller, workspace.id, Action.INSTANCE_USE_OWN)
             image = await images.usable(session, control, caller, workspace.id, body.image)
+            await check_storage(session, control, workspace.id)
             # Names are made one after the other, so that two at once do not choose the same.
             await session.refresh(workspace, with_for_update=True)
             taken = await _names_of(session, caller.name)
@@ -73,18 +81,35 @@ async def create_instance(control: Control, caller: Caller, body: InstanceCreate
             row = new_row(control, caller.name, name, workspace.id)
             row.display_name = display_name
             row.image_id, row.image_name = image.id, image.name
-            row.spec = spec_named(control, body.spec).model_dump(mode="json")
+            spec = spec_named(control, body.spec)
+            row.spec = spec.model_dump(mode="json")
+            row.resource_group = group_for(control, spec, body.resource_group)
+            row.priority = await _priority(session, caller, workspace, body.priority)
+            row.code_source = body.code_source
+            await check_start(session, caller.name, workspace, spec, image, body.priority)
             session.add(row)
+            await session.flush()
+            record(
+                session,
+                control,
+                caller,
+                Action.INSTANCE_USE_OWN,
+                (row.id, workspace.id),
+                did="create",
+            )
             if body.start:
-                await begin(session, control, row)
+                await begin(session, control, row, body.queue)
             event = add_event(session, control, row)
     except IntegrityError as error:
         raise Conflict(f"You have an instance named {name!r}.", "Choose another name.") from error
     return _told(control, row, event)
 
 
-async def start_instance(control: Control, caller: Caller, instance_id: str) -> InstanceView:
+async def start_instance(
+    control: Control, caller: Caller, instance_id: str, how: InstanceStart | None = None
+) -> InstanceView:
     """Want it running. While it is starting this changes nothing; when it runs it is refused."""
+    how = how or InstanceStart()
     not_from_an_instance(caller)
     async with control.db.write() as session:
         row = await visible_instance(session, caller, instance_id, Action.INSTANCE_MANAGE_ALL)
@@ -95,7 +120,21 @@ async def start_instance(control: Control, caller: Caller, instance_id: str) -> 
                 f"{row.display_name!r} is {row.state}.",
                 "Only an instance that is Stopped or Failed can be started.",
             )
-        await begin(session, control, row)
+        workspace = await session.get_one(Workspace, row.workspace_id)
+        if how.priority is not None:
+            row.priority = await _priority(session, caller, workspace, how.priority)
+        image = await session.get_one(Image, row.image_id)
+        spec = Spec.model_validate(row.spec)
+        await check_start(session, row.owner, workspace, spec, image)
+        record(
+            session,
+            control,
+            caller,
+            _own_or_all(caller, row),
+            (row.id, row.workspace_id),
+            did="start",
+        )
+        await begin(session, control, row, how.queue)
         event = add_event(session, control, row)
     return _told(control, row, event)
 
@@ -120,6 +159,10 @@ async def _want_down(
             return instance_view(control, row)
         await cancel_snapshots(session, row)
         want(control, row, desired, state)
+        did = "stop" if desired is Desired.STOPPED else "delete"
+        record(
+            session, control, caller, _own_or_all(caller, row), (row.id, row.workspace_id), did=did
+        )
         event = add_event(session, control, row)
     return _told(control, row, event)
 
@@ -191,7 +234,7 @@ def new_row(control: Control, owner: str, name: str, workspace_id: str) -> Insta
         message="",
         failure="",
         gpus=[],
-        admitted=False,
+        passed=0,
         asked=False,
         attempt=0,
         attempts=0,
@@ -210,11 +253,30 @@ def spec_named(control: Control, name: str) -> Spec:
     raise Invalid(f"There is no spec {name[:40]!r}.", f"Choose one of: {known}.")
 
 
-async def begin(session: AsyncSession, control: Control, row: Instance) -> None:
-    """Admit the instance and want it running."""
-    await reserve(session, control, row)
+async def begin(session: AsyncSession, control: Control, row: Instance, wait: bool = True) -> None:
+    """Want the instance running: admitted at once, or in the queue."""
     want(control, row, Desired.RUNNING, InstanceState.CREATING)
     row.asked, row.attempts, row.failure = False, 0, ""
+    await queue.enter(session, control, row, wait)
+
+
+def _own_or_all(caller: Caller, row: Instance) -> Action:
+    own = caller.name == row.owner
+    return Action.INSTANCE_USE_OWN if own else Action.INSTANCE_MANAGE_ALL
+
+
+async def _priority(
+    session: AsyncSession, caller: Caller, workspace: Workspace, asked: int | None
+) -> int:
+    """The priority asked for, or the usual one; not above what the caller's roles may ask for."""
+    roles = (await standing(session, caller, workspace.id)).roles
+    highest = Policy.model_validate(workspace.policy).highest_priority(roles)
+    if asked is not None and asked > highest:
+        raise Forbidden(
+            f"Priority {asked} is above what your role in this workspace may ask for.",
+            f"Ask for {highest} or less.",
+        )
+    return min(DEFAULT_PRIORITY, highest) if asked is None else asked
 
 
 def want(control: Control, row: Instance, desired: Desired, state: InstanceState) -> None:
@@ -227,8 +289,9 @@ def want(control: Control, row: Instance, desired: Desired, state: InstanceState
 
 async def end(session: AsyncSession, control: Control, row: Instance) -> None:
     """The instance holds nothing any more: it is at rest or gone."""
-    await release(session, row)
+    await release(session, control, row.id)
     row.asked, row.failure, row.percent = False, "", None
+    row.queued_at = row.queue_at = row.queue_place = None
     row.stopped_at = control.clock()
 
 

@@ -20,12 +20,15 @@ from dsw_control.access import require
 from dsw_control.assets import images
 from dsw_control.auth import Caller
 from dsw_control.ca_bundle import BUNDLE, bundle_path
-from dsw_control.capacity.admission import leased, reserve
+from dsw_control.capacity import queue
+from dsw_control.capacity.admission import is_held, leased
+from dsw_control.capacity.groups import group_for
 from dsw_control.context import Control
 from dsw_control.history import add_event, tell
 from dsw_control.instances import new_row, spec_named, want
 from dsw_control.store.tables import Image, Instance, Workspace
 from dsw_control.tenancy import workspaces
+from dsw_control.tenancy.policies import check_start
 
 CA_VARIABLES = (
     "SSL_CERT_FILE",
@@ -89,15 +92,18 @@ async def _begin_attempt(
     session: AsyncSession, control: Control, row: Instance
 ) -> tuple[LaunchPlan, list[str]]:
     """The plan of a new attempt, reserved and counted, and the folders that it needs."""
-    await reserve(session, control, row)
+    image = await session.get_one(Image, row.image_id)
+    workspace = await session.get_one(Workspace, row.workspace_id)
+    await check_start(session, row.owner, workspace, Spec.model_validate(row.spec), image)
     if row.desired != Desired.RUNNING:
         want(control, row, Desired.RUNNING, InstanceState.CREATING)
         row.attempts = 0
+    if not await is_held(session, row.id):
+        # The hub waits for the plan: who starts a server on its page cannot wait in the queue.
+        await queue.enter(session, control, row, wait=False)
     row.attempt += 1
     row.asked, row.failure = True, ""
     row.changed_at = control.clock()
-    image = await session.get_one(Image, row.image_id)
-    workspace = await session.get_one(Workspace, row.workspace_id)
     plan = _plan(control, row, image, workspace, await leased(session, row.id))
     return plan, [_home(workspace, row.owner), _shared(workspace)]
 
@@ -206,7 +212,9 @@ async def _register(session: AsyncSession, control: Control, request: PlanReques
     row.display_name = request.name
     row.image_id, row.image_name = image.id, image.name
     row.spec = spec.model_dump(mode="json")
+    row.resource_group = group_for(control, spec, None)
     session.add(row)
+    await session.flush()
     return row
 
 

@@ -21,7 +21,7 @@ from dsw_control.hub import hub_view
 from dsw_control.instances import end
 from dsw_control.plans import note_failure
 from dsw_control.sentences import sentence_for
-from dsw_control.store.tables import Instance
+from dsw_control.store.tables import Allocation, Instance
 
 log = structlog.get_logger()
 
@@ -41,11 +41,13 @@ class Reconciler:
     def __init__(self, control: Control) -> None:
         self._control = control
         self._busy: dict[str, asyncio.Task[None]] = {}
+        self._held: frozenset[str] = frozenset()
 
     async def turn(self) -> None:
         """Look at all instances that are not at rest, and start a step for each that needs one."""
         busy = set(self._busy)
         rows = await self._rows()
+        self._held = await self._holders()
         containers = await self._containers()
         users = await self._users(rows)
         for row in rows:
@@ -71,11 +73,20 @@ class Reconciler:
                         or_(
                             Instance.state.not_in([state.value for state in AT_REST]),
                             Instance.desired == Desired.DELETED,
-                            Instance.admitted.is_(True),
+                            Instance.id.in_(_HOLDERS),
+                        ),
+                        # Who waits is the queue's to move.
+                        or_(
+                            Instance.state != InstanceState.QUEUING,
+                            Instance.desired != Desired.RUNNING,
                         ),
                     )
                 )
             ).all()
+
+    async def _holders(self) -> frozenset[str]:
+        async with self._control.db.read() as session:
+            return frozenset(await session.scalars(_HOLDERS))
 
     async def _containers(self) -> dict[str, ContainerView] | None:
         try:
@@ -117,7 +128,7 @@ class Reconciler:
             state=InstanceState(row.state),
             hub=hub,
             container=container,
-            admitted=row.admitted,
+            admitted=row.id in self._held,
             asked=row.asked,
             failure=Reason(row.failure),
             exit_code=ended.code,
@@ -141,10 +152,8 @@ class Reconciler:
                 await control.engine.remove(row.id)
             elif step.do is Do.FORGET:
                 await self._forget(row)
-            elif step.do is Do.ADMIT:
-                await note_failure(
-                    control, row.id, Reason.QUOTA_EXCEEDED, "It lost its place; start it again."
-                )
+            elif step.do is Do.QUEUE:
+                await self._queue(row)
             else:
                 await self._become(row, step, facts)
         except Unavailable as error:
@@ -154,6 +163,19 @@ class Reconciler:
             await asyncio.sleep(1)
         finally:
             control.wake.set()
+            control.wake_queue.set()
+
+    async def _queue(self, row: Instance) -> None:
+        """It is wanted and holds nothing: it takes its place at the end of the queue."""
+        control = self._control
+        async with control.db.write() as session:
+            now = await session.get_one(Instance, row.id)
+            if (now.desired, now.state, now.attempt) != (row.desired, row.state, row.attempt):
+                return
+            now.state, now.passed = InstanceState.QUEUING, 0
+            now.queued_at = now.queue_at = control.clock()
+            event = add_event(session, control, now)
+        tell(control, now, event)
 
     async def _start(self, row: Instance, step: Step) -> None:
         control = self._control
@@ -244,6 +266,9 @@ class Reconciler:
             ):
                 log.warning("stopping a container that should not run", instance=instance_id)
                 await control.engine.stop(instance_id)
+
+
+_HOLDERS = select(Allocation.holder_id).where(Allocation.ended_at.is_(None))
 
 
 def _container(

@@ -12,10 +12,11 @@ from dsw_control.store.tables import Image, Instance, Snapshot
 def instance_view(control: Control, row: Instance) -> InstanceView:
     """An instance with the path of its server."""
     fields = {name: getattr(row, name) for name in _FIELDS}
-    return InstanceView(**fields, url=control.url_of(row.owner, row.name))
+    url = control.url_of(row.owner, row.name)
+    return InstanceView(**fields, queue=row.queue_place, url=url)
 
 
-_FIELDS = frozenset(InstanceView.model_fields) - {"url"}
+_FIELDS = frozenset(InstanceView.model_fields) - {"url", "queue", "access"}
 
 
 def image_view(row: Image) -> ImageView:

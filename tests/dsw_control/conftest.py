@@ -11,6 +11,7 @@ from tests.postgresqls import new_database
 
 from dsw.settings import Settings
 from dsw_control.assets import images
+from dsw_control.capacity import groups
 from dsw_control.context import Control
 from dsw_control.main import build
 from dsw_control.tenancy import workspaces
@@ -45,6 +46,7 @@ async def make_control(database_url: str, tmp_path: Path) -> AsyncIterator[MakeC
         control = build(settings)
         await control.db.migrate()
         await workspaces.ensure_default(control)
+        await groups.refresh(control)
         await images.refresh_official(control)
         made.append(control)
         return control

@@ -1,83 +1,191 @@
-"""Admission: what an instance may hold is decided and reserved in one transaction."""
+"""Admission: what is held, by whom, and how it is reserved and given back exactly once.
+
+An allocation without an end is what something holds. The database allows one per holder, so that
+reserving twice, or giving back twice, changes nothing.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Iterable, Sequence
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from dsw.errors import QuotaExceeded
-from dsw.quota import Quota, Usage, admit
+from dsw.quota import ALL_GPUS, Amounts, Holding, Limit, Limits, Quota, Who, demand, limits_for
+from dsw.resources import Capacity
 from dsw.specs import Spec
+from dsw_control.access import roles_of
+from dsw_control.capacity import groups
 from dsw_control.context import Control
-from dsw_control.store.tables import GpuLease, Instance, Workspace
+from dsw_control.store.tables import (
+    Allocation,
+    GpuLease,
+    Instance,
+    Member,
+    WorkspaceQuota,
+)
+
+NOTHING = Quota(limits=Limits(instances=0))
 
 
-async def reserve(session: AsyncSession, control: Control, row: Instance) -> None:
-    """Admit the instance or raise `QuotaExceeded`. Admitting twice reserves once.
+def choices(spec: Spec, capacity: Capacity) -> list[Amounts]:
+    """The amounts that would do for a spec: one entry, or one for each type of GPU that fits."""
+    kinds = groups.gpu_types(spec, capacity)
+    return [demand(spec, kind) for kind in kinds] or [demand(spec)]
 
-    The workspace's row is locked, so that two admissions never see the same free place; on
-    SQLite the writing transaction is that lock.
+
+def who_of(row: Instance, member: Member | None) -> Who:
+    """For whom, where and how urgently an instance is to start."""
+    return Who(
+        resource_group=row.resource_group,
+        workspace_id=row.workspace_id,
+        username=row.owner,
+        roles=roles_of(member),
+        priority=row.priority,
+    )
+
+
+async def quota_of(session: AsyncSession, workspace_id: str, group: str) -> Quota:
+    """What the workspace may use of the group: nothing, when it has no quota there."""
+    row = await session.get(WorkspaceQuota, (workspace_id, group))
+    return NOTHING if row is None else Quota.model_validate(row.quota)
+
+
+def limits_of(
+    control: Control,
+    who: Who,
+    spec: Spec,
+    capacity: Capacity,
+    quota: Quota,
+    held: Iterable[Holding],
+) -> list[Limit]:
+    """All limits for a request. GPUs that the group has none of are limited to none."""
+    group = groups.group_named(control, who.resource_group)
+    allowed = groups.allowed(group, capacity)
+    if spec.gpu and not groups.gpu_types(spec, capacity):
+        allowed[f"gpu:{spec.gpu_type}" if spec.gpu_type else ALL_GPUS] = 0
+    return limits_for(who, allowed, quota, held)
+
+
+async def holdings(
+    session: AsyncSession, group: str, near: Instance | None = None
+) -> list[Holding]:
+    """All that is held in a group, by workspace, owner and priority.
+
+    With `near`, what other workspaces than that instance's hold is in one: enough to decide on it.
     """
-    if row.admitted:
-        return
-    workspace = await session.get_one(Workspace, row.workspace_id, with_for_update=True)
+    held = (Allocation.resource_group == group, Allocation.ended_at.is_(None))
+    columns = (Allocation.workspace_id, Allocation.owner, Allocation.priority)
+    query = select(*columns, *_SUMS).where(*held).group_by(*columns, Allocation.gpu_type)
+    if near is None:
+        rows = (await session.execute(query)).all()
+        return [_holding(row[0], row[1], row[2], row[3:]) for row in rows]
+    own = await session.execute(query.where(Allocation.workspace_id == near.workspace_id))
+    others = await session.execute(
+        select(*_SUMS)
+        .where(*held, Allocation.workspace_id != near.workspace_id)
+        .group_by(Allocation.gpu_type)
+    )
+    holding = [_holding(row[0], row[1], row[2], row[3:]) for row in own.all()]
+    return holding + [_holding("", "", 1, tuple(row)) for row in others.all()]
+
+
+_SUMS = (
+    Allocation.gpu_type,
+    func.count(),
+    func.sum(Allocation.cpu),
+    func.sum(Allocation.memory),
+    func.sum(Allocation.gpu),
+)
+
+
+def _holding(workspace_id: str, owner: str, priority: int, sums: Sequence[object]) -> Holding:
+    kind, count, cpu, memory, gpu = sums
+    amounts = {"instances": count, "cpu": cpu, "memory": memory}
+    if gpu:
+        amounts |= {ALL_GPUS: gpu, f"gpu:{kind}": gpu}
+    return Holding.model_validate(
+        {
+            "workspace_id": workspace_id,
+            "username": owner,
+            "priority": priority,
+            "amounts": amounts,
+        }
+    )
+
+
+async def is_held(session: AsyncSession, holder_id: str) -> bool:
+    """Whether something holds its resources now."""
+    found = await session.scalar(
+        select(Allocation.id).where(
+            Allocation.holder_id == holder_id, Allocation.ended_at.is_(None)
+        )
+    )
+    return found is not None
+
+
+async def reserve(
+    session: AsyncSession, control: Control, row: Instance, asked: Amounts, capacity: Capacity
+) -> None:
+    """Write down that the instance holds these amounts, and lease its GPUs. The caller has locked
+    the group and seen that they fit."""
     spec = Spec.model_validate(row.spec)
-    free = await _free_gpus(session, control)
-    usage = await _usage(session, row, Counter(free.values()))
-    verdict = admit(spec, usage, Quota.model_validate(workspace.quota))
-    if not verdict.admitted:
-        raise QuotaExceeded(verdict.reason)
-    fitting = [device for device, kind in free.items() if spec.gpu_type in ("", kind)]
-    # The GPUs of the last time first: the container that was kept is bound to them.
-    fitting.sort(key=lambda device: device not in row.gpus)
-    row.gpus = sorted(fitting[: spec.gpu])
-    session.add_all(GpuLease(device_id=device, instance_id=row.id) for device in row.gpus)
-    row.admitted = True
+    kind = next((key[4:] for key in asked if key.startswith("gpu:") and key != ALL_GPUS), "")
+    session.add(
+        Allocation(
+            holder_id=row.id,
+            kind="instance",
+            workspace_id=row.workspace_id,
+            resource_group=row.resource_group,
+            owner=row.owner,
+            priority=row.priority,
+            cpu=spec.cpu,
+            memory=spec.memory,
+            gpu=spec.gpu,
+            gpu_type=kind,
+            started_at=control.clock(),
+        )
+    )
+    row.gpus = await _lease(session, row, kind, spec.gpu, capacity) if spec.gpu else []
 
 
-async def release(session: AsyncSession, row: Instance) -> None:
-    """Give back all that the instance holds; giving back twice changes nothing."""
-    row.admitted = False
-    await session.execute(delete(GpuLease).where(GpuLease.instance_id == row.id))
+async def _lease(
+    session: AsyncSession, row: Instance, kind: str, count: int, capacity: Capacity
+) -> list[str]:
+    """Lease the first free GPUs of a type; those of the last time first, because the container
+    that was kept is bound to them."""
+    leases = await session.execute(select(GpuLease.device_id, GpuLease.share))
+    taken = {(device_id, share) for device_id, share in leases.all()}
+    free: dict[str, int] = {}
+    for device in capacity.devices:
+        shares = (n for n in range(device.shares) if (device.id, n) not in taken)
+        if device.type == kind and (share := next(shares, None)) is not None:
+            free[device.id] = share
+    chosen = sorted(free, key=lambda device_id: device_id not in row.gpus)[:count]
+    session.add_all(
+        GpuLease(device_id=device_id, share=free[device_id], holder_id=row.id)
+        for device_id in chosen
+    )
+    return sorted(chosen)
 
 
-async def leased(session: AsyncSession, instance_id: str) -> list[str]:
-    """The GPUs that the instance holds, by device id."""
+async def release(session: AsyncSession, control: Control, holder_id: str) -> bool:
+    """Give back all that is held; whether there was anything."""
+    done = await session.execute(
+        update(Allocation)
+        .where(Allocation.holder_id == holder_id, Allocation.ended_at.is_(None))
+        .values(ended_at=control.clock())
+        .returning(Allocation.id)
+    )
+    await session.execute(delete(GpuLease).where(GpuLease.holder_id == holder_id))
+    return done.first() is not None
+
+
+async def leased(session: AsyncSession, holder_id: str) -> list[str]:
+    """The GPUs that something holds, by device id."""
     rows = await session.scalars(
         select(GpuLease.device_id)
-        .where(GpuLease.instance_id == instance_id)
+        .where(GpuLease.holder_id == holder_id)
         .order_by(GpuLease.device_id)
     )
     return list(rows)
-
-
-async def _free_gpus(session: AsyncSession, control: Control) -> dict[str, str]:
-    taken = set(await session.scalars(select(GpuLease.device_id)))
-    return {gpu.id: gpu.type for gpu in control.settings.gpus if gpu.id not in taken}
-
-
-async def _usage(session: AsyncSession, row: Instance, free: Counter[str]) -> Usage:
-    held = (
-        await session.scalars(
-            select(Instance.spec).where(
-                Instance.workspace_id == row.workspace_id, Instance.admitted.is_(True)
-            )
-        )
-    ).all()
-    specs = [Spec.model_validate(spec) for spec in held]
-    own = await session.scalar(
-        select(func.count()).where(
-            Instance.workspace_id == row.workspace_id,
-            Instance.owner == row.owner,
-            Instance.admitted.is_(True),
-        )
-    )
-    return Usage(
-        instances=len(specs),
-        instances_of_user=own or 0,
-        cpu=sum(spec.cpu for spec in specs),
-        memory=sum(spec.memory for spec in specs),
-        free_gpus=dict(free),
-    )

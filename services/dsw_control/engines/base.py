@@ -6,6 +6,7 @@ from typing import Protocol
 
 from dsw.base import Model
 from dsw.lifecycle import ContainerView
+from dsw.resources import Capacity
 from dsw.snapshots import AgentReport, AgentRequest
 
 
@@ -47,6 +48,9 @@ class Engine(Protocol):
 
     kind: str
     isolated: bool
+
+    async def capacity(self) -> Capacity:
+        """What the engine's host has: cores, memory, GPUs."""
 
     async def image(self, reference: str) -> EngineImage | None:
         """The image behind a reference or digest, `None` when the engine does not have it."""

@@ -17,8 +17,10 @@ from dsw import errors
 from dsw.lifecycle import ContainerView
 from dsw.names import container_name
 from dsw.plan import EXIT_OUT_OF_MEMORY, GID, LABEL_ID, LABEL_INSTALLATION, LABEL_KIND, UID
+from dsw.resources import Capacity
 from dsw.settings import Settings
 from dsw.snapshots import AgentRequest
+from dsw_control.engines import nvml
 from dsw_control.engines.base import (
     AgentStatus,
     EngineImage,
@@ -48,6 +50,15 @@ class DockerEngine:
         self._client: docker.DockerClient | None = None
         self._agents = AgentContainers(settings)
         self._kills = MemoryKills()
+
+    async def capacity(self) -> Capacity:
+        """What the engine says of its host, and the GPUs that NVML finds on this machine."""
+
+        def look(client: docker.DockerClient) -> Capacity:
+            info = client.info()
+            return Capacity(cpu=info["NCPU"], memory=info["MemTotal"], devices=nvml.devices())
+
+        return await self._call(look)
 
     async def image(self, reference: str) -> EngineImage | None:
         """The image behind a reference or digest, `None` when the engine does not have it."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 from dsw.errors import Conflict, EngineFailed
 from dsw.lifecycle import ContainerView
+from dsw.resources import Capacity
 from dsw.settings import Settings
 from dsw.snapshots import AgentRequest
 from dsw_control.engines.base import (
@@ -25,6 +27,11 @@ class ProcessEngine:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+
+    async def capacity(self) -> Capacity:
+        """This machine's."""
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return Capacity(cpu=os.cpu_count() or 1, memory=memory)
 
     async def image(self, reference: str) -> EngineImage | None:
         """There are no images."""
