@@ -7,7 +7,7 @@ them.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 class DswError(Exception):
@@ -18,11 +18,18 @@ class DswError(Exception):
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal"
+    workspace_id: str | None = None
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(f"{message} {hint}".strip())
         self.message = message
         self.hint = hint
+
+    def about(self, workspace_id: str | None) -> Self:
+        """This error, of a workspace whose roles stood in the way: the audit log tells, the answer
+        does not."""
+        self.workspace_id = workspace_id
+        return self
 
     @property
     def sentence(self) -> str:

@@ -21,6 +21,7 @@ class Standing(Model):
     `withheld` is what their roles would allow if the workspace were not archived.
     """
 
+    workspace_id: str | None = None
     roles: frozenset[str] = frozenset()
     actions: frozenset[Action] = frozenset()
     withheld: frozenset[Action] = frozenset()
@@ -40,7 +41,7 @@ class Standing(Model):
             f"Your role in this workspace ({', '.join(sorted(self.roles))}) does not allow "
             f"{action.value}.",
             "Ask an admin of the workspace.",
-        )
+        ).about(self.workspace_id)
 
 
 async def standing(session: AsyncSession, caller: Caller, workspace_id: str) -> Standing:
@@ -66,7 +67,9 @@ async def standings(
             continue
         actions = actions_of(roles[key], custom.get(key)) | (PLATFORM if caller.admin else set())
         left = actions if archived_at is None else actions & (READ_ONLY | PLATFORM)
-        found[key] = Standing(roles=roles[key], actions=left, withheld=actions - left)
+        found[key] = Standing(
+            workspace_id=key, roles=roles[key], actions=left, withheld=actions - left
+        )
     return found
 
 
@@ -113,7 +116,8 @@ async def require(
     """The caller's standing, when it permits the action; `Forbidden` or `NotFound` otherwise."""
     found = await standing(session, caller, workspace_id)
     if not found.roles:
-        raise NotFound("There is no such workspace.", "See GET /workspaces for yours.")
+        error = NotFound("There is no such workspace.", "See GET /workspaces for yours.")
+        raise error.about(workspace_id)
     found.check(action)
     return found
 
