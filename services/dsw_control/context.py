@@ -13,6 +13,7 @@ from dsw_control.bus import Bus
 from dsw_control.clock import Clock, now
 from dsw_control.engines.base import Engine
 from dsw_control.hub import Hub
+from dsw_control.records.attempts import Attempts
 from dsw_control.store.database import Database
 
 
@@ -30,6 +31,7 @@ class Control:
     vault: Vault
     registry_password: str = ""
     bus: Bus = field(default_factory=Bus)
+    attempts: Attempts = field(default_factory=Attempts)
     clock: Clock = now
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     wake_snapshots: asyncio.Event = field(default_factory=asyncio.Event)
