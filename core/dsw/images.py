@@ -73,6 +73,24 @@ class ImageChange(Model):
     visibility: Visibility | None = None
 
 
+class ImageFilter(Model):
+    """Which images of the catalog are listed; what is None does not matter.
+
+    `name` is a part of the name. A label fits as a whole, or as far as a dot or blank of what the
+    image has: `3.11` fits `3.11.4`, and not `3.110`.
+    """
+
+    workspace: str | None = Field(default=None, max_length=64, description="Id or name.")
+    source: ImageSource | None = None
+    visibility: Visibility | None = None
+    use: ImageUse | None = None
+    name: str | None = Field(default=None, max_length=100)
+    framework: Label | None = None
+    python: Label | None = None
+    cuda: Label | None = None
+    os: Label | None = None
+
+
 class ImageView(View):
     """A catalog image; `digest` is what an engine runs, `parent_id` the image it grew from.
 
@@ -95,13 +113,16 @@ class ImageView(View):
     parent_id: str | None = None
     instance_id: str | None = None
     available: bool = True
+    hint: str = Field(default="", description="What the check that was just made has to say.")
     created_at: datetime
 
 
 class ImageUsage(View):
-    """Who uses an image: `instances` as `owner/name`, `children` the images that grew from it."""
+    """Who uses an image: `instances` as `owner/name`, as far as the caller may know them, `others`
+    how many more there are, `children` the ids of the images that grew from it and are seen."""
 
     instances: list[str]
+    others: int = 0
     children: list[str]
 
 

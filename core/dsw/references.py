@@ -50,13 +50,14 @@ def parse_reference(text: str) -> ImageReference:
     first, slash, path = rest.partition("/")
     named = bool(slash) and names_a_host(first)
     host, path = (host_name(first), path) if named else (DEFAULT_HOST, rest)
-    path, _, tag = path.partition(":")
+    path, colon, tag = path.partition(":")
     if host == DEFAULT_HOST and "/" not in path:
         path = f"library/{path}"
-    valid = _HOST.fullmatch(host) and _PATH.fullmatch(path) and len(f"{host}/{path}") <= NAME_MAX
-    valid = valid and (not tag or _TAG.fullmatch(tag)) and not rest.endswith(":")
-    valid = valid and (_DIGEST.fullmatch(digest) if "@" in text else True)
-    if not valid:
+    parts = [(_HOST, host), (_PATH, path)]
+    parts += [(_TAG, tag)] if colon else []
+    parts += [(_DIGEST, digest)] if "@" in text else []
+    fits = all(pattern.fullmatch(part) for pattern, part in parts)
+    if not fits or len(f"{host}/{path}") > NAME_MAX:
         raise Invalid(
             f"{text[:100]!r} is no reference of an image.",
             "Write it as host/repository:tag, in lower case, such as "
