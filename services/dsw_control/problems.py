@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from dsw.errors import DswError, Invalid
+from dsw_control.api.denied import note_refusal
 
 log = structlog.get_logger()
 
@@ -34,7 +35,16 @@ def answer(request: Request, error: DswError) -> JSONResponse:
 
 async def _dsw_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, DswError)  # noqa: S101 (the registration says so)
+    await _note(request, error)
     return answer(request, error)
+
+
+async def _note(request: Request, error: DswError) -> None:
+    """The answer is given whatever becomes of the audit log's line."""
+    try:
+        await note_refusal(request, error)
+    except Exception:
+        log.exception("a refusal is not in the audit log", code=error.code)
 
 
 async def _validation_error(request: Request, error: Exception) -> JSONResponse:
