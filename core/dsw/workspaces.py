@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from dsw.base import Model, View
+from dsw.errors import Invalid
 from dsw.roles import ROLE_NAME, Action
 
 WORKSPACE_NAME = r"^[a-z][a-z0-9-]{0,29}$"
 ONE_LINE = r"^[^\x00-\x1f\x7f]+$"
 
+USERNAME_MAX = 255
+
 RoleName = Annotated[str, Field(pattern=ROLE_NAME)]
 Priority = Annotated[int, Field(ge=1, le=9)]
 
 DEFAULT_PRIORITY = 5
+
+
+def check_username(name: str) -> str:
+    """The name itself when a hub could have a user of it; `Invalid` otherwise.
+
+    Any script may be used. Names that only look alike are different users, as they are to the hub.
+    """
+    bad = not 1 <= len(name) <= USERNAME_MAX or "/" in name or name != name.strip()
+    if bad or set(name) == {"."} or any(unicodedata.category(one) in ("Cc", "Cs") for one in name):
+        shown = name if len(name) <= 40 else f"{name[:40]}..."
+        raise Invalid(
+            f"The user name {shown!r} cannot be used.",
+            f"It is the name that the hub knows: 1 to {USERNAME_MAX} characters without slashes, "
+            "control characters, or spaces at its ends.",
+        )
+    return name
 
 
 class IdleRule(Model):
@@ -60,12 +80,13 @@ class Policy(Model):
 
 
 class WorkspaceCreate(Model):
-    """A new workspace; `owner` becomes its first member. Its quotas are those of the default."""
+    """A new workspace; `owner` (None: who makes it) becomes its first member. Its quotas are those
+    of the default."""
 
     name: str = Field(pattern=WORKSPACE_NAME, description="In URLs and commands; fixed.")
     display_name: str = Field(default="", max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")
     description: str = Field(default="", max_length=2000)
-    owner: str | None = Field(default=None, min_length=1, max_length=255)
+    owner: str | None = Field(default=None, min_length=1, max_length=USERNAME_MAX)
     policy: Policy = Field(default_factory=Policy)
 
 
@@ -94,9 +115,12 @@ class WorkspaceView(View):
 
 
 class MemberPut(Model):
-    """A member's roles in full; a disabled member keeps them and has no access."""
+    """A member's roles in full; a disabled member keeps them and has no access.
 
-    roles: list[RoleName] = Field(min_length=1, max_length=20)
+    Only who has roles by a group may have none here.
+    """
+
+    roles: list[RoleName] = Field(max_length=20)
     disabled: bool = False
 
 

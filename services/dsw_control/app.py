@@ -13,8 +13,10 @@ from starlette.responses import RedirectResponse, Response
 from dsw import __version__
 from dsw.errors import DswError
 from dsw_control import problems
+from dsw_control.api import capacity as capacity_routes
 from dsw_control.api import catalog as catalog_routes
 from dsw_control.api import instances, internal, live, login, snapshots
+from dsw_control.api import workspaces as workspace_routes
 from dsw_control.api.dependencies import ControlDep
 from dsw_control.api.schemas import Health, Problem
 from dsw_control.assets import images
@@ -67,7 +69,7 @@ def create_app(control: Control, *, loops: bool = True) -> FastAPI:
     app.state.control = control
     problems.install(app)
     api = APIRouter(prefix=f"{prefix}api", responses=ERRORS)
-    for part in (catalog_routes, instances, snapshots, live):
+    for part in (capacity_routes, catalog_routes, workspace_routes, instances, snapshots, live):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(internal.router)

@@ -1,4 +1,4 @@
-"""Routes of everything that is chosen from: workspaces, specs, images."""
+"""Routes of what everybody may read: who they are, specs, images."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from fastapi import APIRouter, Path
 
 from dsw import __version__
 from dsw.images import ImageView
+from dsw.roles import Action
 from dsw.specs import Spec
-from dsw.workspaces import Me, WorkspaceView
+from dsw.workspaces import Me
 from dsw_control import instances
-from dsw_control.api.dependencies import CallerDep, ControlDep
+from dsw_control.api.dependencies import CallerDep, ControlDep, does
 from dsw_control.api.schemas import Page
 from dsw_control.assets import images
-from dsw_control.tenancy import workspaces
 
 router = APIRouter(tags=["catalog"])
 
 ImageId = Annotated[str, Path(max_length=80)]
 
 
-@router.get("/me")
+@router.get("/me", **does(Action.ME_READ))
 async def get_me(control: ControlDep, caller: CallerDep) -> Me:
     """Who you are, and what this workbench runs on."""
     instance_id = None
@@ -39,21 +39,7 @@ async def get_me(control: ControlDep, caller: CallerDep) -> Me:
     )
 
 
-@router.get("/workspaces")
-async def list_workspaces(control: ControlDep, caller: CallerDep) -> Page[WorkspaceView]:
-    """The workspaces that you are a member of."""
-    return Page(items=await workspaces.list_workspaces(control, caller))
-
-
-@router.get("/workspaces/{workspace}")
-async def get_workspace(
-    control: ControlDep, caller: CallerDep, workspace: Annotated[str, Path(max_length=80)]
-) -> WorkspaceView:
-    """One workspace by id or name."""
-    return await workspaces.get_workspace(control, caller, workspace)
-
-
-@router.get("/specs")
+@router.get("/specs", **does(Action.SPEC_LIST))
 async def list_specs(control: ControlDep, caller: CallerDep) -> Page[Spec]:
     """The sizes that an instance can have."""
     return Page(items=control.settings.specs)

@@ -1,17 +1,19 @@
-"""What a workspace's policy says of a start, and of those who may no longer use their instances."""
+"""What a workspace's policy says of a start, and what a policy may say."""
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from dsw.errors import Conflict, Forbidden
-from dsw.roles import Action
+from dsw.errors import Conflict, Forbidden, Invalid
+from dsw.images import ImageSource
+from dsw.roles import Action, Role
 from dsw.specs import Spec
 from dsw.workspaces import Policy
 from dsw_control.access import standing
 from dsw_control.auth import Caller
-from dsw_control.store.tables import Image, Member, Workspace
+from dsw_control.context import Control
+from dsw_control.store.tables import CustomRole, Image, Member, Workspace
 
 
 async def check_start(
@@ -44,13 +46,13 @@ async def check_start(
         raise Forbidden(
             f"{owner!r} is not a member of the workspace {workspace.name!r}, or is disabled there.",
             "Ask one of its admins.",
-        )
+        ).about(workspace.id)
     if Action.INSTANCE_USE_OWN not in found.actions:
         raise Forbidden(
             f"The role of {owner!r} in the workspace {workspace.name!r} "
             f"({', '.join(sorted(found.roles))}) does not allow running instances.",
             "Ask one of its admins.",
-        )
+        ).about(workspace.id)
     check_choice(Policy.model_validate(workspace.policy), found.roles, spec, image, priority)
 
 
@@ -75,3 +77,34 @@ def check_choice(
             f"Priority {priority} is above what your role in this workspace may ask for.",
             f"Ask for {highest} or less.",
         )
+
+
+async def check_policy(
+    session: AsyncSession, control: Control, workspace_id: str, policy: Policy
+) -> None:
+    """`Invalid` when a policy names an image, a spec or a role that there is not."""
+    sources = {source.value for source in ImageSource}
+    ids = set(policy.images) - sources
+    found = await session.scalars(
+        select(Image.id).where(
+            Image.id.in_(ids),
+            Image.retired_at.is_(None),
+            or_(Image.workspace_id.is_(None), Image.workspace_id == workspace_id),
+        )
+    )
+    _all_known("image", ids, set(found), f"Name catalog ids, or {', '.join(sorted(sources))}.")
+    specs = {spec.name for spec in control.settings.specs}
+    named = {name for names in policy.specs.values() for name in names}
+    _all_known("spec", named, specs, f"Choose among: {', '.join(sorted(specs))}.")
+    custom = await session.scalars(
+        select(CustomRole.name).where(CustomRole.workspace_id == workspace_id)
+    )
+    roles = {role.value for role in Role} | set(custom)
+    asked = {*policy.specs, *policy.max_priority}
+    _all_known("role", asked, roles, f"Choose among: {', '.join(sorted(roles))}.")
+
+
+def _all_known(what: str, asked: set[str], known: set[str], hint: str) -> None:
+    unknown = sorted(asked - known)
+    if unknown:
+        raise Invalid(f"The policy names the {what} {unknown[0]!r}, which there is not.", hint)

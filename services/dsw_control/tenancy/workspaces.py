@@ -1,16 +1,28 @@
-"""Workspaces: the default one, its members, and who sees which."""
+"""Workspaces: the default one, who sees which, and how they are shown."""
 
 from __future__ import annotations
 
-from sqlalchemy import func, or_, select
+from collections.abc import Sequence
+from contextlib import suppress
+
+from sqlalchemy import func, select, true
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dsw.errors import Invalid, NotFound
 from dsw.names import new_id
+from dsw.roles import Action
 from dsw.workspaces import Policy, WorkspaceView
-from dsw_control.access import standing
+from dsw_control.access import (
+    Standing,
+    not_from_an_instance,
+    readable_workspaces,
+    standing,
+    standings,
+)
 from dsw_control.auth import Caller
 from dsw_control.context import Control
+from dsw_control.store.paging import PageRequest, paged
 from dsw_control.store.tables import Member, User, Workspace, WorkspaceQuota
 
 
@@ -18,7 +30,7 @@ async def ensure_default(control: Control) -> None:
     """The default workspace, made as `dsw.toml` describes it when there is none of its name."""
     wanted = control.settings.workspace
     async with control.db.write() as session:
-        row = await _by_name(session, wanted.name)
+        row = await by_name(session, wanted.name)
         if row is None:
             row = Workspace(
                 id=new_id("ws"),
@@ -46,11 +58,17 @@ async def welcome(control: Control, username: str) -> None:
     async with control.db.read() as session:
         if await session.get(User, username) is not None:
             return
+    with suppress(IntegrityError):  # Two requests at once: the other one welcomes.
+        await _welcome(control, username)
+
+
+async def _welcome(control: Control, username: str) -> None:
     async with control.db.write() as session:
         if await session.get(User, username) is not None:
             return
         session.add(User(name=username, seen_at=control.clock()))
-        row = await _by_name(session, control.settings.workspace.name)
+        await session.flush()
+        row = await by_name(session, control.settings.workspace.name)
         roles = control.settings.workspace.welcome_roles
         if row is not None and roles and await session.get(Member, (row.id, username)) is None:
             session.add(
@@ -64,47 +82,82 @@ async def welcome(control: Control, username: str) -> None:
             )
 
 
-async def list_workspaces(control: Control, caller: Caller) -> list[WorkspaceView]:
-    """The workspaces that the caller is a member of; all for a platform administrator."""
+async def list_workspaces(
+    control: Control, caller: Caller, page: PageRequest
+) -> tuple[list[WorkspaceView], str | None]:
+    """Those that the caller is a member of, by name; all for a platform administrator."""
+    not_from_an_instance(caller)
     async with control.db.read() as session:
-        rows = (await session.scalars(select(Workspace).order_by(Workspace.name))).all()
-        views = [await _view(session, caller, row) for row in rows]
-    return [view for view in views if view.roles]
+        mine = await readable_workspaces(session, caller, Action.WORKSPACE_READ)
+        query = select(Workspace).where(true() if mine is None else Workspace.id.in_(mine))
+        rows, cursor = await paged(session, query, [(Workspace.name, False)], page)
+        return await views_of(session, caller, rows), cursor
 
 
 async def get_workspace(control: Control, caller: Caller, key: str) -> WorkspaceView:
     """One workspace by id or name."""
+    not_from_an_instance(caller)
     async with control.db.read() as session:
-        return await _view(session, caller, await find(session, caller, key))
+        return await view_of(session, caller, await find(session, caller, key))
 
 
 async def find(session: AsyncSession, caller: Caller, key: str | None) -> Workspace:
     """The workspace with this id or name that the caller is in; without a key, their only one."""
-    if key is not None:
-        row = await session.scalar(
-            select(Workspace).where(or_(Workspace.id == key, Workspace.name == key))
-        )
-        if row is None or not (await standing(session, caller, row.id)).roles:
-            raise NotFound(f"There is no workspace {key[:80]!r}.", "See GET /workspaces for yours.")
-        return row
-    rows = (await session.scalars(select(Workspace).order_by(Workspace.created_at))).all()
-    mine = [row for row in rows if (await standing(session, caller, row.id)).roles]
+    if key is None:
+        return await _only_one(session, caller)
+    row = await session.get(Workspace, key) or await by_name(session, key)
+    if row is None or not (await standing(session, caller, row.id)).roles:
+        raise NotFound(f"There is no workspace {key[:80]!r}.", "See GET /workspaces for yours.")
+    return row
+
+
+async def _only_one(session: AsyncSession, caller: Caller) -> Workspace:
+    mine = list(await standings(session, caller))
     if not mine:
         raise NotFound("You are not a member of any workspace.", "Ask an administrator.")
-    if len(mine) > 1:
-        names = ", ".join(row.name for row in mine)
+    rows = (await session.scalars(select(Workspace).where(Workspace.id.in_(mine)))).all()
+    if len(rows) > 1:
+        names = ", ".join(sorted(row.name for row in rows))
         raise Invalid("Which workspace is meant?", f"Name one of: {names}.")
-    return mine[0]
+    return rows[0]
 
 
-async def _by_name(session: AsyncSession, name: str) -> Workspace | None:
+async def locked(session: AsyncSession, caller: Caller, key: str, action: Action) -> Workspace:
+    """The workspace, when the caller may do this there; until the commit nobody else changes it,
+    its members or its roles."""
+    row = await find(session, caller, key)
+    await session.refresh(row, with_for_update=True)
+    (await standing(session, caller, row.id)).check(action)
+    return row
+
+
+async def by_name(session: AsyncSession, name: str) -> Workspace | None:
+    """The workspace of this name, whoever asks."""
     row: Workspace | None = await session.scalar(select(Workspace).where(Workspace.name == name))
     return row
 
 
-async def _view(session: AsyncSession, caller: Caller, row: Workspace) -> WorkspaceView:
-    mine = await standing(session, caller, row.id)
-    members = await session.scalar(select(func.count()).where(Member.workspace_id == row.id))
+async def view_of(session: AsyncSession, caller: Caller, row: Workspace) -> WorkspaceView:
+    """A workspace as the caller sees it."""
+    (view,) = await views_of(session, caller, [row])
+    return view
+
+
+async def views_of(
+    session: AsyncSession, caller: Caller, rows: Sequence[Workspace]
+) -> list[WorkspaceView]:
+    """Workspaces as the caller sees them, in a few queries however many they are."""
+    mine = await standings(session, caller, rows[0].id if len(rows) == 1 else None)
+    counted = await session.execute(
+        select(Member.workspace_id, func.count())
+        .where(Member.workspace_id.in_([row.id for row in rows]))
+        .group_by(Member.workspace_id)
+    )
+    members = dict(counted.tuples().all())
+    return [_view(row, mine.get(row.id, Standing()), members.get(row.id, 0)) for row in rows]
+
+
+def _view(row: Workspace, mine: Standing, members: int) -> WorkspaceView:
     return WorkspaceView(
         id=row.id,
         name=row.name,
@@ -113,7 +166,7 @@ async def _view(session: AsyncSession, caller: Caller, row: Workspace) -> Worksp
         policy=Policy.model_validate(row.policy),
         roles=sorted(mine.roles),
         actions=sorted(mine.actions),
-        members=members or 0,
+        members=members,
         archived_at=row.archived_at,
         created_at=row.created_at,
     )
