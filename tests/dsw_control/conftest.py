@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.dsw_control.apis import Api
 from tests.postgresqls import new_database
 
 from dsw.settings import Settings
@@ -55,3 +56,20 @@ async def make_control(database_url: str, tmp_path: Path) -> AsyncIterator[MakeC
     for control in made:
         await control.hub.close()
         await control.db.close()
+
+
+MakeApi = Callable[..., Any]
+
+
+@pytest.fixture
+async def make_api(make_control: MakeControl) -> AsyncIterator[MakeApi]:
+    """Makes the HTTP API of such a control; takes the same sections."""
+    made: list[Api] = []
+
+    async def make(**sections: Any) -> Api:
+        made.append(Api(await make_control(**sections)))
+        return made[-1]
+
+    yield make
+    for api in made:
+        await api.close()

@@ -29,9 +29,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = async_url(url)
-        self.engine: AsyncEngine = create_async_engine(self.url)
-        if self.is_sqlite:
-            _prepare_sqlite(self.engine)
+        self.engine = open_engine(self.url)
 
     @property
     def is_sqlite(self) -> bool:
@@ -39,7 +37,7 @@ class Database:
         return self.engine.dialect.name == "sqlite"
 
     async def migrate(self) -> None:
-        """Bring the tables to the newest revision; safe to run again after a crash."""
+        """Bring the tables to the newest revision: wholly or, after a crash, not at all."""
         await asyncio.to_thread(upgrade, self.url)
 
     @asynccontextmanager
@@ -78,6 +76,14 @@ def async_url(url: str) -> str:
     return parsed.set(drivername=drivers[backend]).render_as_string(hide_password=False)
 
 
+def open_engine(url: str) -> AsyncEngine:
+    """Connections to this database; those with the option `dsw_write` write."""
+    engine = create_async_engine(url)
+    if engine.dialect.name == "sqlite":
+        _prepare_sqlite(engine)
+    return engine
+
+
 def alembic_config(url: str) -> Config:
     """Alembic's configuration for this database."""
     config = Config()
@@ -99,7 +105,7 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
     def _connect(connection: Any, _record: Any) -> None:
         # The driver's own transaction handling would begin too late; ours is below.
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=20000"):
+        for pragma in ("busy_timeout=20000", "journal_mode=WAL", "synchronous=NORMAL"):
             connection.execute(f"PRAGMA {pragma}").close()
 
     @event.listens_for(engine.sync_engine, "begin")

@@ -6,10 +6,13 @@ import asyncio
 from typing import Literal
 
 from alembic import context
-from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import Connection, text
 
+from dsw_control.store.database import open_engine
 from dsw_control.store.tables import Base, UtcDateTime
+
+LOCK = 0x6473775F6D696772
+"""Key of PostgreSQL's lock; on SQLite the writing transaction is the lock."""
 
 
 def _render(kind: str, item: object, _context: object) -> str | Literal[False]:
@@ -22,20 +25,23 @@ def _run(connection: Connection) -> None:
         connection=connection,
         target_metadata=Base.metadata,
         render_as_batch=True,
-        transaction_per_migration=True,
         compare_type=True,
         render_item=_render,
     )
-    with context.begin_transaction():
-        context.run_migrations()
+    context.run_migrations()
 
 
 async def _main() -> None:
-    engine = create_async_engine(context.config.attributes["url"])
-    async with engine.connect() as connection:
-        await connection.run_sync(_run)
-        await connection.commit()
-    await engine.dispose()
+    """All in one transaction, with the lock that lets one process at a time migrate: whoever is
+    killed leaves what was there before, and whoever waited sees the new revision."""
+    engine = open_engine(context.config.attributes["url"]).execution_options(dsw_write=True)
+    try:
+        async with engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                await connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
+            await connection.run_sync(_run)
+    finally:
+        await engine.dispose()
 
 
 asyncio.run(_main())

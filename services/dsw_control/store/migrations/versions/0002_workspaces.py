@@ -37,7 +37,7 @@ def downgrade() -> None:
     raise NotImplementedError("Put the backup of the database back instead.")
 
 
-def _rows(table: str) -> list[Mapping[str, Any]]:
+def _rows(table: str) -> list[sa.RowMapping]:
     return list(op.get_bind().execute(sa.text(f"SELECT * FROM {table}")).mappings())  # noqa: S608
 
 
@@ -199,13 +199,14 @@ def _images() -> None:
         batch.add_column(sa.Column("credential", sa.String(length=20), nullable=True))
         batch.create_index(batch.f("ix_images_parent_id"), ["parent_id"])
         batch.create_index(batch.f("ix_images_workspace_id"), ["workspace_id"])
-    images = sa.table("images", sa.column("source"), sa.column("visibility"), sa.column("use"))
-    # Until now a saved image was its owner's alone, and could run an instance.
-    op.execute(
-        images.update()
-        .where(images.c.source == "snapshot")
-        .values(visibility="private", use="instance")
+    images = sa.table(
+        "images", *(sa.column(name) for name in ("source", "workspace_id", "visibility", "use"))
     )
+    # Until now an image of a workspace was its owner's alone, and a saved one ran an instance.
+    op.execute(
+        images.update().where(images.c.workspace_id.is_not(None)).values(visibility="private")
+    )
+    op.execute(images.update().where(images.c.source == "snapshot").values(use="instance"))
 
 
 def _new_tables() -> None:
