@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import Protocol
 
 from dsw.base import Model
+from dsw.image_config import ImageConfig
 from dsw.lifecycle import ContainerView
 from dsw.resources import Capacity
 from dsw.snapshots import AgentReport, AgentRequest
 
 
 class EngineImage(Model):
-    """An image that the engine has: what to run it by, and its size in bytes."""
+    """An image that the engine has: what to run it by, its size in bytes, its configuration."""
 
     digest: str
     size: int
+    config: ImageConfig
 
 
 class Exit(Model):
@@ -51,6 +53,9 @@ class Engine(Protocol):
 
     async def capacity(self) -> Capacity:
         """What the engine's host has: cores, memory, GPUs."""
+
+    async def platform(self) -> str:
+        """`os/architecture` of the engine's host, as images name it; empty: any will do."""
 
     async def image(self, reference: str) -> EngineImage | None:
         """The image behind a reference or digest, `None` when the engine does not have it."""

@@ -14,6 +14,7 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.models.containers import Container
 
 from dsw import errors
+from dsw.image_config import read_config
 from dsw.lifecycle import ContainerView
 from dsw.names import container_name
 from dsw.plan import EXIT_OUT_OF_MEMORY, GID, LABEL_ID, LABEL_INSTALLATION, LABEL_KIND, UID
@@ -60,6 +61,15 @@ class DockerEngine:
 
         return await self._call(look)
 
+    async def platform(self) -> str:
+        """`os/architecture` of the engine's host, as images name it."""
+
+        def look(client: docker.DockerClient) -> str:
+            version = client.version()
+            return f"{version['Os']}/{version['Arch']}"
+
+        return await self._call(look)
+
     async def image(self, reference: str) -> EngineImage | None:
         """The image behind a reference or digest, `None` when the engine does not have it."""
 
@@ -68,7 +78,9 @@ class DockerEngine:
                 found = client.images.get(reference)
             except ImageNotFound:
                 return None
-            return EngineImage(digest=str(found.id), size=int(found.attrs["Size"]))
+            about = found.attrs
+            config = read_config(about["Os"], about["Architecture"], about["Config"])
+            return EngineImage(digest=str(found.id), size=int(about["Size"]), config=config)
 
         return await self._call(look)
 

@@ -33,6 +33,10 @@ class ProcessEngine:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         return Capacity(cpu=os.cpu_count() or 1, memory=memory)
 
+    async def platform(self) -> str:
+        """There are no images."""
+        return ""
+
     async def image(self, reference: str) -> EngineImage | None:
         """There are no images."""
         return None
