@@ -115,6 +115,9 @@ class ImageView(View):
     available: bool = True
     hint: str = Field(default="", description="What the check that was just made has to say.")
     created_at: datetime
+    retired_at: datetime | None = Field(
+        default=None, description="Since when it is offered no more; instances may still use it."
+    )
 
 
 class ImageUsage(View):

@@ -273,7 +273,13 @@ class IdempotencyKey(Base):
 
 
 class Image(Base):
-    """A catalog image. Its digest never changes: a rebuilt official image is a new row."""
+    """A catalog image. Its digest never changes: a rebuilt official image is a new row.
+
+    `place` is where lists show it: that of an official image in `dsw.toml`, or `LAST`. `discard`:
+    deleted, and still to be removed from the engine and the installation's registry.
+    """
+
+    LAST: ClassVar[int] = 1000
 
     __tablename__ = "images"
 
@@ -291,6 +297,8 @@ class Image(Base):
     platform: Mapped[str] = mapped_column(String(64), default="")
     use: Mapped[str] = mapped_column(String(10), default="unknown")
     credential: Mapped[str | None] = mapped_column(String(20))
+    place: Mapped[int] = mapped_column(default=LAST)
+    discard: Mapped[bool] = mapped_column(default=False)
     parent_id: Mapped[str | None] = mapped_column(String(20), index=True)
     instance_id: Mapped[str | None] = mapped_column(String(20))
     available: Mapped[bool] = mapped_column(default=True)

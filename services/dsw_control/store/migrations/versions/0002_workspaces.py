@@ -6,7 +6,6 @@ Revision: 0002, after 0001.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -136,7 +135,7 @@ _ALLOCATIONS = sa.table(
 )
 
 
-def _allocation(row: Mapping[str, Any]) -> dict[str, Any]:
+def _allocation(row: sa.RowMapping) -> dict[str, Any]:
     spec = _read_json(row["spec"])
     return {
         "holder_id": row["id"],
@@ -197,6 +196,10 @@ def _images() -> None:
             sa.Column("use", sa.String(length=10), nullable=False, server_default="unknown")
         )
         batch.add_column(sa.Column("credential", sa.String(length=20), nullable=True))
+        batch.add_column(sa.Column("place", sa.Integer(), nullable=False, server_default="1000"))
+        batch.add_column(
+            sa.Column("discard", sa.Boolean(), nullable=False, server_default=sa.false())
+        )
         batch.create_index(batch.f("ix_images_parent_id"), ["parent_id"])
         batch.create_index(batch.f("ix_images_workspace_id"), ["workspace_id"])
     images = sa.table(
