@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -15,7 +16,7 @@ from dsw.errors import DswError
 from dsw_control import problems
 from dsw_control.api import capacity as capacity_routes
 from dsw_control.api import catalog as catalog_routes
-from dsw_control.api import instances, internal, live, login, snapshots
+from dsw_control.api import instances, internal, live, login, records, snapshots
 from dsw_control.api import workspaces as workspace_routes
 from dsw_control.api.dependencies import ControlDep
 from dsw_control.api.schemas import Health, Problem
@@ -26,7 +27,7 @@ from dsw_control.context import Control
 from dsw_control.loops import every
 from dsw_control.oom import OomWatch
 from dsw_control.reconcile import Reconciler
-from dsw_control.records import idempotency
+from dsw_control.records import denials, idempotency, measuring
 from dsw_control.requests_log import RequestLog
 from dsw_control.snapshot_worker import SnapshotWorker
 from dsw_control.tenancy import workspaces
@@ -53,6 +54,7 @@ def create_app(control: Control, *, loops: bool = True) -> FastAPI:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await denials.flush(control, everything=True)
             await control.hub.close()
             await control.engine.close()
             await control.db.close()
@@ -69,7 +71,15 @@ def create_app(control: Control, *, loops: bool = True) -> FastAPI:
     app.state.control = control
     problems.install(app)
     api = APIRouter(prefix=f"{prefix}api", responses=ERRORS)
-    for part in (capacity_routes, catalog_routes, workspace_routes, instances, snapshots, live):
+    for part in (
+        capacity_routes,
+        catalog_routes,
+        workspace_routes,
+        instances,
+        snapshots,
+        live,
+        records,
+    ):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(internal.router)
@@ -127,6 +137,8 @@ def _start_loops(control: Control) -> list[asyncio.Task[None]]:
             every(30, capacity),
             every(2, take_turns, control.wake_queue),
             every(3600, forget_keys),
+            every(60, partial(denials.flush, control)),
+            every(measuring.period(control.settings), partial(measuring.measure, control)),
             every(2, OomWatch(control).turn),
         )
     ]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from dsw.errors import Conflict, Forbidden, Invalid
+from dsw.base import Model
+from dsw.errors import Conflict, Forbidden
 from dsw.instances import (
     AT_REST,
     IS_STARTING,
@@ -18,41 +19,81 @@ from dsw.instances import (
     InstanceStart,
     InstanceState,
     InstanceView,
-    Reason,
 )
-from dsw.names import check_server_name, new_id, server_name
+from dsw.names import check_server_name, server_name
 from dsw.roles import Action
-from dsw.snapshots import ENDED
 from dsw.specs import Spec
 from dsw.workspaces import DEFAULT_PRIORITY, Policy
-from dsw_control.access import not_from_an_instance, require, standing, visible_instance
-from dsw_control.assets import images
+from dsw_control.access import (
+    not_from_an_instance,
+    readable_workspaces,
+    require,
+    standing,
+    visible_instance,
+)
+from dsw_control.api.conditions import check_match
+from dsw_control.assets import code_sources, images
 from dsw_control.auth import Caller
 from dsw_control.capacity import queue
-from dsw_control.capacity.admission import release
 from dsw_control.capacity.groups import group_for
 from dsw_control.context import Control
 from dsw_control.history import add_event, tell
+from dsw_control.instance_rows import cancel_snapshots, new_row, spec_named, want
 from dsw_control.records.audit import record
+from dsw_control.records.idempotency import Once, earlier, remember
 from dsw_control.records.storage import check_storage
-from dsw_control.store.tables import Event, Image, Instance, Snapshot, Workspace
+from dsw_control.store.paging import Key, PageRequest, paged
+from dsw_control.store.tables import Event, Image, Instance, Workspace
 from dsw_control.tenancy import workspaces
 from dsw_control.tenancy.policies import check_start
 from dsw_control.views import instance_view
 
+NEWEST_FIRST: list[Key] = [(Instance.created_at, True), (Instance.id, True)]
+
+
+class InstanceFilter(Model):
+    """Which instances a list is of; `everybody` those of others too, as far as one may see them."""
+
+    everybody: bool = False
+    state: InstanceState | None = None
+    workspace: str | None = None
+    owner: str | None = None
+    name: str | None = None
+
 
 async def list_instances(
-    control: Control, caller: Caller, everybody: bool = False
-) -> list[InstanceView]:
-    """The caller's instances, newest first; with `everybody` all that a platform admin may see."""
-    query = select(Instance).where(Instance.deleted_at.is_(None))
-    if not (everybody and caller.admin):
-        query = query.where(Instance.owner == caller.name)
-    if caller.server is not None:
-        query = query.where(Instance.name == caller.server)
+    control: Control,
+    caller: Caller,
+    wanted: InstanceFilter | None = None,
+    page: PageRequest | None = None,
+) -> tuple[list[InstanceView], str | None]:
+    """The caller's instances, newest first, and the cursor of the next page."""
+    wanted = wanted or InstanceFilter()
     async with control.db.read() as session:
-        rows = await session.scalars(query.order_by(Instance.created_at.desc()))
-        return [instance_view(control, row) for row in rows]
+        query = await _seen(session, caller, wanted.everybody)
+        if wanted.workspace is not None:
+            workspace = await workspaces.find(session, caller, wanted.workspace)
+            query = query.where(Instance.workspace_id == workspace.id)
+        for column, value in (
+            (Instance.state, wanted.state),
+            (Instance.owner, wanted.owner),
+            (Instance.name, wanted.name),
+        ):
+            if value is not None:
+                query = query.where(column == value)
+        rows, cursor = await paged(session, query, NEWEST_FIRST, page or PageRequest())
+        return [instance_view(control, row) for row in rows], cursor
+
+
+async def _seen(session: AsyncSession, caller: Caller, everybody: bool) -> Select[Instance]:
+    query = select(Instance).where(Instance.deleted_at.is_(None))
+    if caller.server is not None:
+        return query.where(Instance.owner == caller.name, Instance.name == caller.server)
+    own = Instance.owner == caller.name
+    if not everybody:
+        return query.where(own)
+    readable = await readable_workspaces(session, caller, Action.INSTANCE_READ_ALL)
+    return query if readable is None else query.where(own | Instance.workspace_id.in_(readable))
 
 
 async def get_instance(control: Control, caller: Caller, instance_id: str) -> InstanceView:
@@ -62,47 +103,60 @@ async def get_instance(control: Control, caller: Caller, instance_id: str) -> In
         return instance_view(control, row)
 
 
-async def create_instance(control: Control, caller: Caller, body: InstanceCreate) -> InstanceView:
-    """Write down a new instance, admitted and on its way up unless `start` is false."""
+async def create_instance(
+    control: Control, caller: Caller, body: InstanceCreate, once: Once | None = None
+) -> InstanceView:
+    """Write down a new instance, and unless `start` is false let it start or wait for its turn."""
     not_from_an_instance(caller)
-    display_name = body.display_name or body.name or "instance"
     try:
         async with control.db.write() as session:
             workspace = await workspaces.find(session, caller, body.workspace)
             await require(session, caller, workspace.id, Action.INSTANCE_USE_OWN)
-            image = await images.usable(session, control, caller, workspace.id, body.image)
-            await check_storage(session, control, workspace.id)
-            # Names are made one after the other, so that two at once do not choose the same.
-            await session.refresh(workspace, with_for_update=True)
-            taken = await _names_of(session, caller.name)
-            name = check_server_name(body.name) if body.name else server_name(display_name, taken)
-            if name in taken:
-                raise Conflict(f"You have an instance named {name!r}.", "Choose another name.")
-            row = new_row(control, caller.name, name, workspace.id)
-            row.display_name = display_name
-            row.image_id, row.image_name = image.id, image.name
-            spec = spec_named(control, body.spec)
-            row.spec = spec.model_dump(mode="json")
-            row.resource_group = group_for(control, spec, body.resource_group)
-            row.priority = await _priority(session, caller, workspace, body.priority)
-            row.code_source = body.code_source
-            await check_start(session, caller.name, workspace, spec, image, body.priority)
-            session.add(row)
-            await session.flush()
-            record(
-                session,
-                control,
-                caller,
-                Action.INSTANCE_USE_OWN,
-                (row.id, workspace.id),
-                did="create",
-            )
+            if made := await earlier(session, once):
+                return instance_view(control, await session.get_one(Instance, made))
+            row = await _new_instance(session, control, caller, workspace, body)
+            remember(session, control, once, row.id)
+            target = (row.id, workspace.id)
+            record(session, control, caller, Action.INSTANCE_USE_OWN, target, did="create")
             if body.start:
                 await begin(session, control, row, body.queue)
             event = add_event(session, control, row)
     except IntegrityError as error:
-        raise Conflict(f"You have an instance named {name!r}.", "Choose another name.") from error
+        raise _name_taken(body.name or body.display_name or "") from error
     return _told(control, row, event)
+
+
+async def _new_instance(
+    session: AsyncSession,
+    control: Control,
+    caller: Caller,
+    workspace: Workspace,
+    body: InstanceCreate,
+) -> Instance:
+    """The row of a new instance, all that it names looked up and allowed."""
+    image = await images.usable(session, control, caller, workspace.id, body.image)
+    await check_storage(session, control, workspace.id)
+    spec = spec_named(control, body.spec)
+    await check_start(session, caller.name, workspace, spec, image)
+    if body.code_source:
+        await code_sources.usable(session, caller, workspace.id, body.code_source)
+    # Names are made one after the other, so that two at once do not choose the same.
+    await session.refresh(workspace, with_for_update=True)
+    taken = await _names_of(session, caller.name)
+    display_name = body.display_name or body.name or "instance"
+    name = check_server_name(body.name) if body.name else server_name(display_name, taken)
+    if name in taken:
+        raise _name_taken(name)
+    row = new_row(control, caller.name, name, workspace.id)
+    row.display_name = display_name
+    row.image_id, row.image_name = image.id, image.name
+    row.spec = spec.model_dump(mode="json")
+    row.resource_group = group_for(control, spec, body.resource_group)
+    row.priority = await _priority(session, caller, workspace, body.priority)
+    row.code_source = body.code_source
+    session.add(row)
+    await session.flush()
+    return row
 
 
 async def start_instance(
@@ -115,28 +169,23 @@ async def start_instance(
         row = await visible_instance(session, caller, instance_id, Action.INSTANCE_MANAGE_ALL)
         if row.desired == Desired.RUNNING and row.state in IS_STARTING:
             return instance_view(control, row)
-        if row.state not in AT_REST:
-            raise Conflict(
-                f"{row.display_name!r} is {row.state}.",
-                "Only an instance that is Stopped or Failed can be started.",
-            )
+        _must_rest(row, "Only an instance that is Stopped or Failed can be started.")
         workspace = await session.get_one(Workspace, row.workspace_id)
         if how.priority is not None:
             row.priority = await _priority(session, caller, workspace, how.priority)
         image = await session.get_one(Image, row.image_id)
-        spec = Spec.model_validate(row.spec)
-        await check_start(session, row.owner, workspace, spec, image)
-        record(
-            session,
-            control,
-            caller,
-            _own_or_all(caller, row),
-            (row.id, row.workspace_id),
-            did="start",
-        )
+        await check_start(session, row.owner, workspace, Spec.model_validate(row.spec), image)
+        _record(session, control, caller, row, "start")
         await begin(session, control, row, how.queue)
         event = add_event(session, control, row)
     return _told(control, row, event)
+
+
+async def begin(session: AsyncSession, control: Control, row: Instance, wait: bool = True) -> None:
+    """Want the instance running: admitted at once, or in the queue."""
+    want(control, row, Desired.RUNNING, InstanceState.CREATING)
+    row.asked, row.attempts, row.failure = False, 0, ""
+    await queue.enter(session, control, row, wait)
 
 
 async def stop_instance(control: Control, caller: Caller, instance_id: str) -> InstanceView:
@@ -159,51 +208,59 @@ async def _want_down(
             return instance_view(control, row)
         await cancel_snapshots(session, row)
         want(control, row, desired, state)
-        did = "stop" if desired is Desired.STOPPED else "delete"
-        record(
-            session, control, caller, _own_or_all(caller, row), (row.id, row.workspace_id), did=did
-        )
+        _record(session, control, caller, row, "stop" if desired is Desired.STOPPED else "delete")
         event = add_event(session, control, row)
     return _told(control, row, event)
 
 
-def _told(control: Control, row: Instance, event: Event) -> InstanceView:
-    """After the commit: the change is told, the reconciler looks, the caller sees."""
-    tell(control, row, event)
-    control.wake.set()
-    return instance_view(control, row)
-
-
 async def change_instance(
-    control: Control, caller: Caller, instance_id: str, body: InstanceChange
+    control: Control,
+    caller: Caller,
+    instance_id: str,
+    body: InstanceChange,
+    if_match: str | None = None,
 ) -> InstanceView:
-    """Another display name at any time; another image or spec while it is Stopped or Failed."""
+    """Another display name at any time; all else while it is Stopped or Failed."""
     not_from_an_instance(caller)
     async with control.db.write() as session:
         row = await visible_instance(session, caller, instance_id, Action.INSTANCE_MANAGE_ALL)
+        check_match(if_match, instance_view(control, row))
         if body.display_name is not None:
             row.display_name = body.display_name
-        if body.image is not None or body.spec is not None or body.discard_changes:
-            if row.state not in AT_REST:
-                raise Conflict(
-                    f"{row.display_name!r} is {row.state}.", "Stop it before you change it."
-                )
+        if body.model_dump(exclude={"display_name"}, exclude_defaults=True):
+            _must_rest(row, "Stop it before you change it.")
+            await _change_place(session, control, caller, row, body)
             await _change_environment(session, control, caller, row, body)
+        changed = sorted(body.model_dump(exclude_defaults=True))
+        _record(session, control, caller, row, "change", changed=changed)
     tell(control, row)
     return instance_view(control, row)
+
+
+async def _change_place(
+    session: AsyncSession, control: Control, caller: Caller, row: Instance, body: InstanceChange
+) -> None:
+    """Where it runs, how urgently, and with which code."""
+    if body.resource_group is not None or body.spec is not None:
+        spec = spec_named(control, body.spec or row.spec["name"])
+        row.resource_group = group_for(control, spec, body.resource_group)
+    if body.priority is not None:
+        workspace = await session.get_one(Workspace, row.workspace_id)
+        row.priority = await _priority(session, caller, workspace, body.priority)
+    if body.code_source is not None:
+        if body.code_source:
+            await code_sources.usable(session, caller, row.workspace_id, body.code_source)
+        row.code_source = body.code_source or None
 
 
 async def _change_environment(
     session: AsyncSession, control: Control, caller: Caller, row: Instance, body: InstanceChange
 ) -> None:
-    old, new = Spec.model_validate(row.spec), Spec.model_validate(row.spec)
+    """What its container is made from."""
+    old = new = Spec.model_validate(row.spec)
     if body.spec is not None:
         new = spec_named(control, body.spec)
-    needs_new = (old.shared_memory, old.gpu, old.gpu_type) != (
-        new.shared_memory,
-        new.gpu,
-        new.gpu_type,
-    )
+    needs_new = any(getattr(old, name) != getattr(new, name) for name in _NEEDS_NEW)
     if body.image is not None and body.image != row.image_id:
         image = await images.usable(session, control, caller, row.workspace_id, body.image)
         row.image_id, row.image_name = image.id, image.name
@@ -220,49 +277,7 @@ async def _change_environment(
     row.replace = row.replace or needs_new or body.discard_changes
 
 
-def new_row(control: Control, owner: str, name: str, workspace_id: str) -> Instance:
-    """A row that holds nothing and wants nothing yet."""
-    moment = control.clock()
-    return Instance(
-        id=new_id("dsw"),
-        owner=owner,
-        name=name,
-        workspace_id=workspace_id,
-        desired=Desired.STOPPED,
-        state=InstanceState.STOPPED,
-        reason="",
-        message="",
-        failure="",
-        gpus=[],
-        passed=0,
-        asked=False,
-        attempt=0,
-        attempts=0,
-        replace=False,
-        created_at=moment,
-        changed_at=moment,
-    )
-
-
-def spec_named(control: Control, name: str) -> Spec:
-    """The spec of this name; `Invalid` names those that there are."""
-    for spec in control.settings.specs:
-        if spec.name == name:
-            return spec
-    known = ", ".join(spec.name for spec in control.settings.specs)
-    raise Invalid(f"There is no spec {name[:40]!r}.", f"Choose one of: {known}.")
-
-
-async def begin(session: AsyncSession, control: Control, row: Instance, wait: bool = True) -> None:
-    """Want the instance running: admitted at once, or in the queue."""
-    want(control, row, Desired.RUNNING, InstanceState.CREATING)
-    row.asked, row.attempts, row.failure = False, 0, ""
-    await queue.enter(session, control, row, wait)
-
-
-def _own_or_all(caller: Caller, row: Instance) -> Action:
-    own = caller.name == row.owner
-    return Action.INSTANCE_USE_OWN if own else Action.INSTANCE_MANAGE_ALL
+_NEEDS_NEW = ("shared_memory", "gpu", "gpu_type", "gpu_shared")
 
 
 async def _priority(
@@ -279,31 +294,34 @@ async def _priority(
     return min(DEFAULT_PRIORITY, highest) if asked is None else asked
 
 
-def want(control: Control, row: Instance, desired: Desired, state: InstanceState) -> None:
-    """Write down what is wanted and the state that this leads to at once."""
-    row.desired, row.state = desired, state
-    row.reason = Reason.REQUESTED
-    row.message, row.percent = "", None
-    row.changed_at = control.clock()
+def _must_rest(row: Instance, hint: str) -> None:
+    if row.state not in AT_REST:
+        raise Conflict(f"{row.display_name!r} is {row.state}.", hint)
 
 
-async def end(session: AsyncSession, control: Control, row: Instance) -> None:
-    """The instance holds nothing any more: it is at rest or gone."""
-    await release(session, control, row.id)
-    row.asked, row.failure, row.percent = False, "", None
-    row.queued_at = row.queue_at = row.queue_place = None
-    row.stopped_at = control.clock()
+def _name_taken(name: str) -> Conflict:
+    return Conflict(f"You have an instance named {name[:60]!r}.", "Choose another name.")
 
 
-async def cancel_snapshots(session: AsyncSession, row: Instance) -> None:
-    """A stop does not wait for a copy that is under way."""
-    running = await session.scalars(
-        select(Snapshot).where(
-            Snapshot.instance_id == row.id, Snapshot.state.not_in([state.value for state in ENDED])
-        )
-    )
-    for snapshot in running:
-        snapshot.cancel = True
+def _record(
+    session: AsyncSession,
+    control: Control,
+    caller: Caller,
+    row: Instance,
+    did: str,
+    **detail: object,
+) -> None:
+    own = caller.name == row.owner
+    action = Action.INSTANCE_USE_OWN if own else Action.INSTANCE_MANAGE_ALL
+    record(session, control, caller, action, (row.id, row.workspace_id), did=did, **detail)
+
+
+def _told(control: Control, row: Instance, event: Event) -> InstanceView:
+    """After the commit: the change is told, the loops look, the caller sees."""
+    tell(control, row, event)
+    control.wake.set()
+    control.wake_queue.set()
+    return instance_view(control, row)
 
 
 async def _names_of(session: AsyncSession, owner: str) -> Sequence[str]:

@@ -17,7 +17,7 @@ from dsw.roles import Action
 from dsw.specs import Spec
 from dsw.workspaces import Policy
 from dsw_control.access import require
-from dsw_control.assets import images
+from dsw_control.assets import code_sources, images
 from dsw_control.auth import Caller
 from dsw_control.ca_bundle import BUNDLE, bundle_path
 from dsw_control.capacity import queue
@@ -25,7 +25,7 @@ from dsw_control.capacity.admission import is_held, leased
 from dsw_control.capacity.groups import group_for
 from dsw_control.context import Control
 from dsw_control.history import add_event, tell
-from dsw_control.instances import new_row, spec_named, want
+from dsw_control.instance_rows import new_row, spec_named, want
 from dsw_control.store.tables import Image, Instance, Workspace
 from dsw_control.tenancy import workspaces
 from dsw_control.tenancy.policies import check_start
@@ -104,7 +104,12 @@ async def _begin_attempt(
     row.attempt += 1
     row.asked, row.failure = True, ""
     row.changed_at = control.clock()
-    plan = _plan(control, row, image, workspace, await leased(session, row.id))
+    plan = _plan(control, row, image, workspace, await leased(session, row.id)).model_copy(
+        update={
+            "registry_login": await images.login_for(session, control, image),
+            "code": await code_sources.checkout_for(session, control, row),
+        }
+    )
     return plan, [_home(workspace, row.owner), _shared(workspace)]
 
 

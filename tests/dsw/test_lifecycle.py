@@ -105,8 +105,9 @@ class World:
             change["hub"] = HubView.ABSENT
         elif step.do is Do.REMOVE_CONTAINER:
             change["container"] = ContainerView.ABSENT
-        elif step.do is Do.ADMIT:
-            change["failure"] = Reason.QUOTA_EXCEEDED
+        elif step.do in (Do.QUEUE, Do.WAIT) and step.state is InstanceState.QUEUING:
+            # The queue has its turn between two of the reconciler's.
+            change |= {"admitted": True, "state": InstanceState.RESOURCE_ALLOCATING}
         elif step.do is Do.BECOME and step.state in AT_REST:
             change |= {"desired": Desired.STOPPED, "admitted": False}
         elif step.do is Do.WAIT and self.facts.hub in (HubView.STARTING, HubView.STOPPING):

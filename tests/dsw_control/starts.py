@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from dsw.instances import Desired, InstanceCreate, InstanceState, InstanceView
-from dsw_control import instances
+from dsw_control import instance_rows, instances
 from dsw_control.auth import Caller
 from dsw_control.context import Control
 from dsw_control.store.tables import Allocation, Image, Instance
@@ -42,7 +42,7 @@ async def end(control: Control, instance_id: str, state: InstanceState) -> None:
     async with control.db.write() as session:
         row = await session.get_one(Instance, instance_id)
         row.state, row.desired = state, Desired.STOPPED
-        await instances.end(session, control, row)
+        await instance_rows.end(session, control, row)
 
 
 async def row_of(control: Control, instance_id: str) -> Instance:

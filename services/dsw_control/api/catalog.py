@@ -26,7 +26,7 @@ async def get_me(control: ControlDep, caller: CallerDep) -> Me:
     """Who you are, and what this workbench runs on."""
     instance_id = None
     if caller.server is not None:
-        own = await instances.list_instances(control, caller)
+        own, _ = await instances.list_instances(control, caller)
         instance_id = own[0].id if own else None
     return Me(
         name=caller.name,

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Query
+from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from fastapi.sse import EventSourceResponse
 
 from dsw.events import EventView
-from dsw.instances import InstanceChange, InstanceCreate, InstanceView
+from dsw.instances import (
+    InstanceChange,
+    InstanceCreate,
+    InstanceStart,
+    InstanceState,
+    InstanceView,
+)
 from dsw.names import id_pattern
+from dsw.roles import Action
 from dsw.snapshots import SnapshotCreate, SnapshotView
 from dsw_control import instances, snapshots
-from dsw_control.api.dependencies import CallerDep, ControlDep
+from dsw_control.api.conditions import IfMatch, tagged
+from dsw_control.api.dependencies import CallerDep, ControlDep, OnceDep, PageDep, does
 from dsw_control.api.schemas import Page
 from dsw_control.api.streams import Stream, history_page, object_stream
+from dsw_control.instances import InstanceFilter
 
 router = APIRouter(prefix="/instances", tags=["instances"])
 
@@ -22,41 +31,62 @@ InstanceId = Annotated[str, Path(pattern=id_pattern("dsw"))]
 After = Annotated[int, Query(ge=0, description="Only events with a greater id.")]
 
 
-@router.get("")
+async def get_filter(
+    everybody: Annotated[
+        bool, Query(alias="all", description="Those of others too, where you may see them.")
+    ] = False,
+    state: InstanceState | None = None,
+    workspace: Annotated[str | None, Query(max_length=80)] = None,
+    owner: Annotated[str | None, Query(max_length=255)] = None,
+    name: Annotated[str | None, Query(max_length=30)] = None,
+) -> InstanceFilter:
+    """Which instances are asked for."""
+    return InstanceFilter(
+        everybody=everybody, state=state, workspace=workspace, owner=owner, name=name
+    )
+
+
+@router.get("", **does(Action.INSTANCE_USE_OWN))
 async def list_instances(
     control: ControlDep,
     caller: CallerDep,
-    everybody: Annotated[bool, Query(alias="all", description="Administrators only.")] = False,
+    wanted: Annotated[InstanceFilter, Depends(get_filter)],
+    page: PageDep,
 ) -> Page[InstanceView]:
     """Your instances, newest first."""
-    return Page(items=await instances.list_instances(control, caller, everybody))
+    items, cursor = await instances.list_instances(control, caller, wanted, page)
+    return Page(items=items, next=cursor)
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, **does(Action.INSTANCE_USE_OWN))
 async def create_instance(
-    control: ControlDep, caller: CallerDep, body: InstanceCreate
+    control: ControlDep, caller: CallerDep, body: InstanceCreate, once: OnceDep
 ) -> InstanceView:
     """Create an instance and, unless `start` is false, start it."""
-    return await instances.create_instance(control, caller, body)
+    return await instances.create_instance(control, caller, body, once)
 
 
-@router.get("/{instance_id}")
+@router.get("/{instance_id}", **does(Action.INSTANCE_USE_OWN))
 async def get_instance(
-    control: ControlDep, caller: CallerDep, instance_id: InstanceId
+    control: ControlDep, caller: CallerDep, instance_id: InstanceId, response: Response
 ) -> InstanceView:
     """One instance."""
-    return await instances.get_instance(control, caller, instance_id)
+    return tagged(response, await instances.get_instance(control, caller, instance_id))
 
 
-@router.patch("/{instance_id}")
+@router.patch("/{instance_id}", **does(Action.INSTANCE_USE_OWN))
 async def change_instance(
-    control: ControlDep, caller: CallerDep, instance_id: InstanceId, body: InstanceChange
+    control: ControlDep,
+    caller: CallerDep,
+    instance_id: InstanceId,
+    body: InstanceChange,
+    if_match: IfMatch = None,
 ) -> InstanceView:
     """Change the display name, or the image or spec of a stopped instance."""
-    return await instances.change_instance(control, caller, instance_id, body)
+    return await instances.change_instance(control, caller, instance_id, body, if_match)
 
 
-@router.delete("/{instance_id}", status_code=202)
+@router.delete("/{instance_id}", status_code=202, **does(Action.INSTANCE_USE_OWN))
 async def delete_instance(
     control: ControlDep, caller: CallerDep, instance_id: InstanceId
 ) -> InstanceView:
@@ -64,15 +94,18 @@ async def delete_instance(
     return await instances.delete_instance(control, caller, instance_id)
 
 
-@router.post("/{instance_id}/start", status_code=202)
+@router.post("/{instance_id}/start", status_code=202, **does(Action.INSTANCE_USE_OWN))
 async def start_instance(
-    control: ControlDep, caller: CallerDep, instance_id: InstanceId
+    control: ControlDep,
+    caller: CallerDep,
+    instance_id: InstanceId,
+    body: InstanceStart | None = None,
 ) -> InstanceView:
     """Start a stopped or failed instance; while it is starting this changes nothing."""
-    return await instances.start_instance(control, caller, instance_id)
+    return await instances.start_instance(control, caller, instance_id, body)
 
 
-@router.post("/{instance_id}/stop", status_code=202)
+@router.post("/{instance_id}/stop", status_code=202, **does(Action.INSTANCE_USE_OWN))
 async def stop_instance(
     control: ControlDep, caller: CallerDep, instance_id: InstanceId
 ) -> InstanceView:

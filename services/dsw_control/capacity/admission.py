@@ -68,26 +68,35 @@ def limits_of(
 
 
 async def holdings(
-    session: AsyncSession, group: str, near: Instance | None = None
+    session: AsyncSession, group: str, workspace_id: str | None = None
 ) -> list[Holding]:
-    """All that is held in a group, by workspace, owner and priority.
-
-    With `near`, what other workspaces than that instance's hold is in one: enough to decide on it.
-    """
-    held = (Allocation.resource_group == group, Allocation.ended_at.is_(None))
+    """All that is held in a group, or by one workspace in it: by workspace, owner and priority."""
     columns = (Allocation.workspace_id, Allocation.owner, Allocation.priority)
-    query = select(*columns, *_SUMS).where(*held).group_by(*columns, Allocation.gpu_type)
-    if near is None:
-        rows = (await session.execute(query)).all()
-        return [_holding(row[0], row[1], row[2], row[3:]) for row in rows]
-    own = await session.execute(query.where(Allocation.workspace_id == near.workspace_id))
+    query = (
+        select(*columns, *_SUMS)
+        .where(Allocation.resource_group == group, Allocation.ended_at.is_(None))
+        .group_by(*columns, Allocation.gpu_type)
+    )
+    if workspace_id is not None:
+        query = query.where(Allocation.workspace_id == workspace_id)
+    rows = (await session.execute(query)).all()
+    return [_holding(row[0], row[1], row[2], row[3:]) for row in rows]
+
+
+async def holdings_around(session: AsyncSession, row: Instance) -> list[Holding]:
+    """What is held in an instance's group, all of other workspaces in one: enough to decide on
+    this instance, and read quickly."""
     others = await session.execute(
         select(*_SUMS)
-        .where(*held, Allocation.workspace_id != near.workspace_id)
+        .where(
+            Allocation.resource_group == row.resource_group,
+            Allocation.ended_at.is_(None),
+            Allocation.workspace_id != row.workspace_id,
+        )
         .group_by(Allocation.gpu_type)
     )
-    holding = [_holding(row[0], row[1], row[2], row[3:]) for row in own.all()]
-    return holding + [_holding("", "", 1, tuple(row)) for row in others.all()]
+    own = await holdings(session, row.resource_group, row.workspace_id)
+    return own + [_holding("", "", 1, tuple(each)) for each in others.all()]
 
 
 _SUMS = (

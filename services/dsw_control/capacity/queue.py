@@ -38,7 +38,11 @@ async def enter(session: AsyncSession, control: Control, row: Instance, wait: bo
     row.state, row.passed, row.queue_place = InstanceState.QUEUING, 0, None
     row.queued_at = row.queue_at = control.clock()
     others = await _rows(session, row.resource_group, but=row.id)
-    held = await admission.holdings(session, row.resource_group, None if others else row)
+    held = await (
+        admission.holdings(session, row.resource_group)
+        if others
+        else admission.holdings_around(session, row)
+    )
     # Those who wait already have their turn in the loop; here they only keep their place.
     waiting = await _waiting(session, control, [*others, row], capacity, held)
     answer = decide(waiting)[row.id]

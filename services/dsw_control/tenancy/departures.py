@@ -16,7 +16,7 @@ from dsw_control.access import standing
 from dsw_control.auth import Caller
 from dsw_control.context import Control
 from dsw_control.history import add_event, tell
-from dsw_control.instances import cancel_snapshots, want
+from dsw_control.instance_rows import cancel_snapshots, want
 from dsw_control.store.tables import Event, Instance, Member, Workspace
 
 Ended = list[tuple[Instance, Event]]
