@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from dsw.base import View
+from pydantic import Field
+
+from dsw.base import Model, View
+from dsw.moments import Moment
+from dsw.roles import Action
+
+Text = Annotated[str, Field(max_length=300, pattern=r"^[^\x00]+$")]
 
 
 class Outcome(StrEnum):
@@ -16,9 +22,25 @@ class Outcome(StrEnum):
     DENIED = "denied"
 
 
+class AuditQuery(Model):
+    """Which lines are asked for; what is None is not filtered by."""
+
+    workspace: Text | None = Field(None, description="By id or name. None: all, platform admins.")
+    actor: Text | None = Field(None, description="Who did it, also by an instance of theirs.")
+    action: Action | None = None
+    object: Text | None = Field(None, description="The object's id.")
+    outcome: Outcome | None = None
+    since: Moment | None = Field(None, description="From this moment on; UTC unless it says.")
+    until: Moment | None = Field(None, description="Before this moment.")
+
+
 class AuditView(View):
     """`actor` is a user, an instance's id, or `control` itself; `on_behalf_of` whose rights it
-    used. `detail` says what changed; secrets are never in it."""
+    used. `detail` says what changed; secrets are never in it.
+
+    `detail.platform_admin` is there when a platform administrator acted in a workspace of which
+    they were no member. A user who is named like one of the other actors is `user/NAME`.
+    """
 
     id: int
     at: datetime
