@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from dsw.base import Model
 from dsw.errors import Conflict, Forbidden, NotFound
+from dsw.images import Visibility
 from dsw.roles import PLATFORM, READ_ONLY, Action, Role, actions_of
 from dsw_control.auth import Caller
 from dsw_control.store.tables import CustomRole, Instance, Member, Workspace
@@ -108,6 +109,50 @@ async def readable_workspaces(
         return None
     found = await standings(session, caller)
     return frozenset(key for key, one in found.items() if action in one.actions)
+
+
+class Sight(Model):
+    """What a caller sees of others' objects, as the lists and the streams show them.
+
+    Each is a set of workspace ids, None for all: where the caller is a member, whose instances they
+    read, whose images.
+    """
+
+    name: str
+    member_of: frozenset[str] | None
+    instances_of: frozenset[str] | None
+    images_of: frozenset[str] | None
+
+    def instance(self, owner: str | None, workspace_id: str | None) -> bool:
+        """An instance or a snapshot: one's own while one is a member, and those one may read."""
+        own = owner == self.name and _within(workspace_id, self.member_of)
+        return own or _within(workspace_id, self.instances_of)
+
+    def image(self, owner: str | None, workspace_id: str | None, visibility: str) -> bool:
+        """An image: official and public ones, one's own, and those for the whole workspace."""
+        if workspace_id is None or visibility == Visibility.PUBLIC or self.images_of is None:
+            return True
+        shown = owner == self.name or visibility == Visibility.WORKSPACE
+        return shown and workspace_id in self.images_of
+
+
+def _within(workspace_id: str | None, workspaces: frozenset[str] | None) -> bool:
+    return workspaces is None or workspace_id in workspaces
+
+
+async def sight_of(session: AsyncSession, caller: Caller, everybody: bool) -> Sight:
+    """What the caller sees; the instances of others only when they ask for `everybody`'s."""
+    if caller.admin:
+        others = None if everybody else frozenset[str]()
+        return Sight(name=caller.name, member_of=None, instances_of=others, images_of=None)
+    found = await standings(session, caller)
+    readers = {key for key, one in found.items() if Action.INSTANCE_READ_ALL in one.actions}
+    return Sight(
+        name=caller.name,
+        member_of=frozenset(found),
+        instances_of=frozenset(readers if everybody else ()),
+        images_of=frozenset(k for k, one in found.items() if Action.IMAGE_READ in one.actions),
+    )
 
 
 async def require(

@@ -16,7 +16,7 @@ from dsw.base import Model
 from dsw.errors import Forbidden, NotAuthenticated
 from dsw_control.hub import Hub
 
-CACHE_SECONDS = 10
+CACHE_SECONDS = 3.0
 SESSION_SECONDS = 14 * 24 * 3600
 USER_SCOPE = "access:services"
 INSTANCE_SCOPE = "custom:dsw:instance"
@@ -42,7 +42,8 @@ class Session(Model):
 
 
 class Authenticator:
-    """Asks the hub who a token belongs to, and keeps the answer for ten seconds."""
+    """Asks the hub who a token belongs to, and keeps the answer for a moment: somebody whom the
+    hub has locked out is locked out here within `CACHE_SECONDS`."""
 
     def __init__(self, hub: Hub, session_secret: str) -> None:
         self._hub = hub
@@ -61,7 +62,9 @@ class Authenticator:
         caller = caller_of(model)
         if caller.server is None:
             user = await self._hub.user(caller.name)
-            caller = caller.model_copy(update={"admin": bool(user and user.get("admin"))})
+            if user is None:
+                raise NotAuthenticated("The hub knows this user no more.", "Log in again.")
+            caller = caller.model_copy(update={"admin": bool(user.get("admin"))})
         self._known = {k: v for k, v in self._known.items() if now - v[0] < CACHE_SECONDS}
         self._known[key] = (now, caller)
         return caller

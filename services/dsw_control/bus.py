@@ -12,12 +12,16 @@ QUEUE = 1000
 
 
 class Change(View):
-    """One change: what kind of object, whose, and its view as JSON text."""
+    """One change: what kind of object, whose, and its view as JSON text.
+
+    `visibility` is set for images, and for those that are gone.
+    """
 
     event: str
     object_id: str
     owner: str | None
     workspace_id: str | None
+    visibility: str | None = None
     data: str
     event_id: int | None = None
 

@@ -67,6 +67,7 @@ def _publish(
             object_id=row.id,
             owner=row.owner,
             workspace_id=row.workspace_id,
+            visibility=row.visibility if isinstance(row, Image) else None,
             data=data,
             event_id=event_id,
         )
