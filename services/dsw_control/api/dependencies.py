@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import re
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Query, Request
@@ -22,7 +23,7 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _ONCE_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
-def get_control(request: Request) -> Control:
+async def get_control(request: Request) -> Control:
     """The control process that serves this request."""
     control: Control = request.app.state.control
     return control
@@ -100,23 +101,24 @@ async def get_once(
 OnceDep = Annotated[Once | None, Depends(get_once)]
 
 
-def require_spawner(request: Request, control: ControlDep) -> None:
+async def require_spawner(request: Request, control: ControlDep) -> None:
     """Only the hub knows this token."""
     token = bearer(request) or ""
     if not hmac.compare_digest(token.encode(), control.spawner_token.encode()):
         raise NotAuthenticated("This route is for the hub.")
 
 
-def does(action: Action) -> dict[str, Any]:
+def does(action: Action, *needed: Callable[..., Any]) -> dict[str, Any]:
     """What a route is for, as arguments of its decorator: `@router.get(path, **does(action))`.
 
     The use case checks it; here it is named, for the API's document and for the audit log.
+    `needed` are dependencies whose result the route does not take.
     """
 
     async def name(request: Request) -> None:
         request.state.action = action
 
     return {
-        "dependencies": [Depends(name)],
+        "dependencies": [Depends(each) for each in (name, *needed)],
         "openapi_extra": {"x-dsw-action": action.value},
     }

@@ -4,40 +4,57 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from dsw.events import EventView
 from dsw.names import id_pattern
-from dsw.snapshots import SnapshotView
+from dsw.roles import Action
+from dsw.snapshots import SnapshotState, SnapshotView
 from dsw_control import snapshots
-from dsw_control.api.dependencies import CallerDep, ControlDep
+from dsw_control.api.conditions import tagged
+from dsw_control.api.dependencies import CallerDep, ControlDep, PageDep, does
 from dsw_control.api.schemas import Page
 from dsw_control.api.streams import history_page
+from dsw_control.snapshots import SnapshotFilter
 
 router = APIRouter(prefix="/snapshots", tags=["snapshots"])
 
 SnapshotId = Annotated[str, Path(pattern=id_pattern("snap"))]
 
 
-@router.get("")
+async def get_filter(
+    everybody: Annotated[
+        bool, Query(alias="all", description="Those of others too, where you may see them.")
+    ] = False,
+    instance: Annotated[str | None, Query(pattern=id_pattern("dsw"))] = None,
+    workspace: Annotated[str | None, Query(max_length=80, description="Id or name.")] = None,
+    state: SnapshotState | None = None,
+) -> SnapshotFilter:
+    """Which snapshots are asked for."""
+    return SnapshotFilter(everybody=everybody, instance=instance, workspace=workspace, state=state)
+
+
+@router.get("", **does(Action.SNAPSHOT_OWN))
 async def list_snapshots(
     control: ControlDep,
     caller: CallerDep,
-    instance: Annotated[str | None, Query(pattern=id_pattern("dsw"))] = None,
+    wanted: Annotated[SnapshotFilter, Depends(get_filter)],
+    page: PageDep,
 ) -> Page[SnapshotView]:
     """Your snapshots, newest first."""
-    return Page(items=await snapshots.list_snapshots(control, caller, instance))
+    items, cursor = await snapshots.list_snapshots(control, caller, wanted, page)
+    return Page(items=items, next=cursor)
 
 
-@router.get("/{snapshot_id}")
+@router.get("/{snapshot_id}", **does(Action.SNAPSHOT_OWN))
 async def get_snapshot(
-    control: ControlDep, caller: CallerDep, snapshot_id: SnapshotId
+    control: ControlDep, caller: CallerDep, snapshot_id: SnapshotId, response: Response
 ) -> SnapshotView:
     """One snapshot, with how far it is."""
-    return await snapshots.get_snapshot(control, caller, snapshot_id)
+    return tagged(response, await snapshots.get_snapshot(control, caller, snapshot_id))
 
 
-@router.post("/{snapshot_id}/cancel", status_code=202)
+@router.post("/{snapshot_id}/cancel", status_code=202, **does(Action.SNAPSHOT_OWN))
 async def cancel_snapshot(
     control: ControlDep, caller: CallerDep, snapshot_id: SnapshotId
 ) -> SnapshotView:
@@ -45,7 +62,7 @@ async def cancel_snapshot(
     return await snapshots.cancel_snapshot(control, caller, snapshot_id)
 
 
-@router.get("/{snapshot_id}/events")
+@router.get("/{snapshot_id}/events", **does(Action.SNAPSHOT_OWN))
 async def list_events(
     control: ControlDep,
     caller: CallerDep,
