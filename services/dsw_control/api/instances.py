@@ -22,7 +22,7 @@ from dsw_control import instances, snapshots
 from dsw_control.api.conditions import IfMatch, tagged
 from dsw_control.api.dependencies import CallerDep, ControlDep, OnceDep, PageDep, does
 from dsw_control.api.schemas import Page
-from dsw_control.api.streams import Stream, history_page, object_stream
+from dsw_control.api.streams import AskDep, Stream, history_page, object_stream
 from dsw_control.instances import InstanceFilter
 
 router = APIRouter(prefix="/instances", tags=["instances"])
@@ -134,10 +134,12 @@ async def list_events(
 async def stream_events(
     control: ControlDep,
     instance_id: InstanceId,
+    ask: AskDep,
     last_event_id: Annotated[int, Header(ge=0)] = 0,
 ) -> Stream:
     """The history from `Last-Event-ID` on and then live, as server-sent events named `event`."""
-    async for item in object_stream(control, instance_id, last_event_id):
+    look = instances.get_instance
+    async for item in object_stream(control, instance_id, last_event_id, ask, look):
         yield item
 
 
