@@ -11,10 +11,9 @@ from dsw.instances import InstanceView
 from dsw.snapshots import SnapshotView
 from dsw_control.bus import Change
 from dsw_control.context import Control
+from dsw_control.store.paging import PageRequest, paged
 from dsw_control.store.tables import Event, Image, Instance, Snapshot
 from dsw_control.views import image_view, instance_view, snapshot_view
-
-PAGE = 500
 
 
 def add_event(session: AsyncSession, control: Control, row: Instance | Snapshot) -> Event:
@@ -74,12 +73,10 @@ def _publish(
     )
 
 
-async def events_of(session: AsyncSession, object_id: str, after: int) -> list[EventView]:
-    """The history of one object, oldest first, at most `PAGE` events after the given id."""
-    rows = await session.scalars(
-        select(Event)
-        .where(Event.object_id == object_id, Event.id > after)
-        .order_by(Event.id)
-        .limit(PAGE)
-    )
-    return [EventView.model_validate(row) for row in rows]
+async def events_of(
+    session: AsyncSession, object_id: str, after: int, page: PageRequest
+) -> tuple[list[EventView], str | None]:
+    """The history of one object after an event's id, oldest first, and the next page's cursor."""
+    query = select(Event).where(Event.object_id == object_id, Event.id > after)
+    rows, cursor = await paged(session, query, [(Event.id, False)], page)
+    return [EventView.model_validate(row) for row in rows], cursor

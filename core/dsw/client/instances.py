@@ -51,7 +51,7 @@ class InstanceCalls(Transport):
     def events(self, instance_id: str, after: int = 0, limit: int | None = None) -> list[EventView]:
         """The history of an instance after an event id."""
         path = path_of("instances", instance_id, "events")
-        return self._items(path, EventView, {"after": after}, limit, cursor="after")
+        return self._items(path, EventView, {"after": after}, limit)
 
     def follow(self, instance_id: str, after: int = 0) -> Iterator[EventView]:
         """The history of an instance, then what happens, until the instance is gone."""

@@ -61,10 +61,8 @@ class Transport:
         kind: type[T],
         params: Mapping[str, Any] | None = None,
         limit: int | None = None,
-        cursor: str = "cursor",
     ) -> list[T]:
-        """A list over all of its pages, or its first `limit` items. `cursor` is the parameter that
-        takes `next` of the page before."""
+        """A list over all of its pages, or its first `limit` items."""
         read = TypeAdapter(list[kind])  # type: ignore[valid-type]
         asked = {**_plain(params or {}), "limit": min(limit or PAGE, PAGE)}
         found: list[T] = []
@@ -73,7 +71,7 @@ class Transport:
             found += read.validate_python(page["items"])
             if page.get("next") is None or (limit is not None and len(found) >= limit):
                 return found[:limit]
-            asked[cursor] = page["next"]
+            asked["cursor"] = page["next"]
 
     def _create(self, path: str, kind: type[V], body: BaseModel) -> V:
         """Make an object. When the connection breaks it is sent again, once: the key lets control

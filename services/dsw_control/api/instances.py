@@ -118,18 +118,18 @@ async def require_visible(control: ControlDep, caller: CallerDep, instance_id: I
     await instances.get_instance(control, caller, instance_id)
 
 
-@router.get("/{instance_id}/events", dependencies=[Depends(require_visible)])
+@router.get("/{instance_id}/events", **does(Action.INSTANCE_USE_OWN, require_visible))
 async def list_events(
-    control: ControlDep, instance_id: InstanceId, after: After = 0
+    control: ControlDep, instance_id: InstanceId, page: PageDep, after: After = 0
 ) -> Page[EventView]:
-    """The history of an instance, oldest first; `next` is the `after` of the next page."""
-    return await history_page(control, instance_id, after)
+    """The history of an instance, oldest first."""
+    return await history_page(control, instance_id, after, page)
 
 
 @router.get(
     "/{instance_id}/events/stream",
     response_class=EventSourceResponse,
-    dependencies=[Depends(require_visible)],
+    **does(Action.INSTANCE_USE_OWN, require_visible),
 )
 async def stream_events(
     control: ControlDep,
@@ -143,9 +143,13 @@ async def stream_events(
         yield item
 
 
-@router.post("/{instance_id}/snapshots", status_code=202)
+@router.post("/{instance_id}/snapshots", status_code=202, **does(Action.SNAPSHOT_OWN))
 async def create_snapshot(
-    control: ControlDep, caller: CallerDep, instance_id: InstanceId, body: SnapshotCreate
+    control: ControlDep,
+    caller: CallerDep,
+    instance_id: InstanceId,
+    body: SnapshotCreate,
+    once: OnceDep,
 ) -> SnapshotView:
     """Save the instance as a new image of the catalog."""
-    return await snapshots.create_snapshot(control, caller, instance_id, body)
+    return await snapshots.create_snapshot(control, caller, instance_id, body, once)

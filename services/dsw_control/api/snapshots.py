@@ -67,8 +67,9 @@ async def list_events(
     control: ControlDep,
     caller: CallerDep,
     snapshot_id: SnapshotId,
-    after: Annotated[int, Query(ge=0)] = 0,
+    page: PageDep,
+    after: Annotated[int, Query(ge=0, description="Only events with a greater id.")] = 0,
 ) -> Page[EventView]:
     """The history of a snapshot, oldest first."""
     await snapshots.get_snapshot(control, caller, snapshot_id)
-    return await history_page(control, snapshot_id, after)
+    return await history_page(control, snapshot_id, after, page)

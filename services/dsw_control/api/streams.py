@@ -20,7 +20,8 @@ from dsw_control.api.schemas import Page
 from dsw_control.auth import Caller
 from dsw_control.bus import Change
 from dsw_control.context import Control
-from dsw_control.history import PAGE, events_of
+from dsw_control.history import events_of
+from dsw_control.store.paging import PageRequest
 
 Stream = AsyncIterator[ServerSentEvent]
 Ask = Callable[[], Awaitable[Caller]]
@@ -59,11 +60,13 @@ class Listener:
         return self._caller
 
 
-async def history_page(control: Control, object_id: str, after: int) -> Page[EventView]:
+async def history_page(
+    control: Control, object_id: str, after: int, page: PageRequest
+) -> Page[EventView]:
     """The events of one object after an id, a page at a time."""
     async with control.db.read() as session:
-        items = await events_of(session, object_id, after)
-    return Page(items=items, next=str(items[-1].id) if len(items) == PAGE else None)
+        items, cursor = await events_of(session, object_id, after, page)
+    return Page(items=items, next=cursor)
 
 
 async def object_stream(
@@ -75,7 +78,7 @@ async def object_stream(
     with control.bus.listen() as queue, suppress(DswError):
         last, more = after, True
         while more:
-            page = await history_page(control, object_id, last)
+            page = await history_page(control, object_id, last, PageRequest())
             more = page.next is not None
             for view in page.items:
                 last = view.id
