@@ -107,7 +107,8 @@ async def find(session: AsyncSession, caller: Caller, key: str | None) -> Worksp
         return await _only_one(session, caller)
     row = await session.get(Workspace, key) or await by_name(session, key)
     if row is None or not (await standing(session, caller, row.id)).roles:
-        raise NotFound(f"There is no workspace {key[:80]!r}.", "See GET /workspaces for yours.")
+        error = NotFound(f"There is no workspace {key[:80]!r}.", "See GET /workspaces for yours.")
+        raise error if row is None else error.about(row.id)
     return row
 
 
