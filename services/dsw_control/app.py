@@ -30,7 +30,8 @@ from dsw_control.reconcile import Reconciler
 from dsw_control.records import denials, idempotency, measuring
 from dsw_control.requests_log import RequestLog
 from dsw_control.snapshot_worker import SnapshotWorker
-from dsw_control.tenancy import workspaces
+from dsw_control.tenancy import identities, run_limits, workspaces
+from dsw_control.tenancy.groups import GroupSync
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": Problem, "description": "What was wrong and what to do"}
@@ -140,5 +141,8 @@ def _start_loops(control: Control) -> list[asyncio.Task[None]]:
             every(60, partial(denials.flush, control)),
             every(measuring.period(control.settings), partial(measuring.measure, control)),
             every(2, OomWatch(control).turn),
+            every(3 if control.settings.group_mappings else 3600, GroupSync(control).turn),
+            every(60, partial(identities.follow, control)),
+            every(10, partial(run_limits.enforce, control)),
         )
     ]

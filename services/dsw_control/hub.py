@@ -43,11 +43,19 @@ class Hub:
         model: dict[str, Any] = _checked(answer).json()
         return model
 
-    async def active_users(self) -> AsyncIterator[dict[str, Any]]:
-        """The models of all users with a server that is up or on its way."""
+    async def group(self, name: str) -> frozenset[str]:
+        """The names of a group's users; none when the hub has no such group."""
+        answer = await self._send("GET", f"/groups/{quote(name, safe='')}")
+        if answer.status_code == 404:
+            return frozenset()
+        return frozenset(_checked(answer).json()["users"])
+
+    async def users(self, **only: str) -> AsyncIterator[dict[str, Any]]:
+        """The models of all users; with `state="active"` of those with a server that is up or on
+        its way."""
         offset, limit = 0, 200
         while True:
-            params: dict[str, str | int] = {"state": "active", "offset": offset, "limit": limit}
+            params: dict[str, str | int] = {**only, "offset": offset, "limit": limit}
             page = _checked(await self._send("GET", "/users", params=params)).json()
             for model in page:
                 yield model

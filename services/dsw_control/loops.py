@@ -19,7 +19,9 @@ async def every(
         try:
             await fn()
         except Exception:
-            log.exception("loop failed", loop=getattr(fn, "__qualname__", repr(fn)))
+            # Never its repr: that of a partial shows the arguments, and they hold secrets.
+            plain = getattr(fn, "func", fn)
+            log.exception("loop failed", loop=getattr(plain, "__qualname__", "loop"))
         if wake is None:
             await asyncio.sleep(period)
             continue

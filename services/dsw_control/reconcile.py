@@ -31,6 +31,9 @@ SETTLED = timedelta(seconds=6)
 REPORT_LOOKS, REPORT_PAUSE = 20, 0.1
 """How often, and how many seconds apart, a spawner's report of a refused start is looked for."""
 
+TOLD = frozenset({Reason.RUN_TIME_LIMIT, Reason.MEMBER_REMOVED})
+"""Why it was to stop, with a sentence of its own, which stays to be read when it has."""
+
 STABLE = timedelta(minutes=10)
 """A server that was up this long has shown that it works: its failed starts are forgotten."""
 
@@ -101,7 +104,7 @@ class Reconciler:
             return users
         try:
             if any(row.state in IS_UP for row in rows):
-                async for model in self._control.hub.active_users():
+                async for model in self._control.hub.users(state="active"):
                     users[model["name"]] = model
             moving = {row.owner for row in rows if row.state not in IS_UP}
             moving |= {row.owner for row in rows} - users.keys()
@@ -222,7 +225,7 @@ class Reconciler:
                 return
             if step.state is InstanceState.FAILED and now.failure:
                 now.reason = now.failure
-            else:
+            elif now.reason not in TOLD or step.state is not InstanceState.STOPPED:
                 now.reason, now.message = step.reason, message
             now.state = step.state
             now.percent, now.changed_at = None, control.clock()

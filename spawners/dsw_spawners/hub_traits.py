@@ -27,14 +27,15 @@ SERVER_TOKEN_SCOPES = [
 
 CONTROL_SCOPES = [
     "list:users",
-    "read:users:groups",
+    "read:groups",
     "read:roles:users",
     "read:servers",
     "start:servers",
     "delete:servers",
     f"access:services!service={SERVICE}",
 ]
-"""Start, stop, delete and list servers, and say whether a user is an administrator.
+"""Start, stop, delete and list servers, say whether a user is an administrator, and who is in a
+group.
 
 Not in it: server state, tokens, changing users.
 """
