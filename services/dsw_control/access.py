@@ -61,7 +61,7 @@ async def standings(
         query = query.where(Workspace.id == only)
     rows = (await session.execute(query)).all()
     roles = {key: roles_of(member, caller.admin) for key, _, member in rows}
-    custom = await _custom(session, roles)
+    custom = await custom_actions(session, roles)
     found = {}
     for key, archived_at, _ in rows:
         if not roles[key]:
@@ -82,7 +82,7 @@ def roles_of(member: Member | None, admin: bool = False) -> frozenset[str]:
     return frozenset({*member.roles, *member.group_roles, *of_admin})
 
 
-async def _custom(
+async def custom_actions(
     session: AsyncSession, roles: dict[str, frozenset[str]]
 ) -> dict[str, dict[str, frozenset[Action]]]:
     """The actions of the custom roles among these, by workspace and name."""

@@ -222,14 +222,14 @@ class Share(Base):
 
 
 class ShareGrant(Base):
-    """What the hub was told: this user may enter this instance. Kept until the hub took it back."""
+    """What the hub is told: this user may enter this instance. Written before, kept until the hub
+    took it back; `granted_at` is when the hub agreed."""
 
     __tablename__ = "share_grants"
 
     instance_id: Mapped[str] = mapped_column(String(20), primary_key=True)
     username: Mapped[str] = mapped_column(String(255), primary_key=True)
-    access: Mapped[str] = mapped_column(String(10))
-    granted_at: Mapped[datetime]
+    granted_at: Mapped[datetime | None]
 
 
 class AuditEntry(Base):
@@ -313,6 +313,7 @@ class Instance(Base):
     an administrator may move; `queued_at` is when it really came, `passed` how often a later one
     started before it. `attempt` counts the plans handed out, `attempts` the starts since the last
     success; `changed_at` is when the hub was last asked or the server last seen up.
+    `guarded_image` is the image whose server has asked whom it may let in: only then it is shared.
     """
 
     __tablename__ = "instances"
@@ -343,6 +344,7 @@ class Instance(Base):
     queue_at: Mapped[datetime | None]
     passed: Mapped[int] = mapped_column(default=0)
     queue_place: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    guarded_image: Mapped[str | None] = mapped_column(String(20))
     desired: Mapped[str] = mapped_column(String(20))
     state: Mapped[str] = mapped_column(String(20), index=True)
     reason: Mapped[str] = mapped_column(String(64), default="")

@@ -110,6 +110,7 @@ def _allocations() -> None:
         batch.add_column(sa.Column("queue_at", sa.DateTime(timezone=True), nullable=True))
         batch.add_column(sa.Column("passed", sa.Integer(), nullable=False, server_default="0"))
         batch.add_column(sa.Column("queue_place", sa.JSON(), nullable=True))
+        batch.add_column(sa.Column("guarded_image", sa.String(length=20), nullable=True))
         batch.create_index("ix_instances_created_at_id", ["created_at", "id"])
         batch.drop_column("admitted")
 
@@ -331,8 +332,7 @@ def _new_tables() -> None:
         "share_grants",
         sa.Column("instance_id", sa.String(length=20), nullable=False),
         sa.Column("username", sa.String(length=255), nullable=False),
-        sa.Column("access", sa.String(length=10), nullable=False),
-        sa.Column("granted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("granted_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("instance_id", "username", name=op.f("pk_share_grants")),
     )
     op.create_table(
