@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 PREFIX = "/hub/api"
 
@@ -29,26 +30,36 @@ def instance_token(owner: str, server: str) -> dict[str, str]:
 
 @dataclass
 class StubHub:
-    """The hub's users, who are there once they have come with a token. `asked` lists what else it
-    was asked to do, in order."""
+    """The hub's users, who are there once they have come with a token, and their groups. `asked`
+    lists what else it was asked to do, in order. It does not answer while it is `down`."""
 
     admins: set[str] = field(default_factory=set)
     groups: dict[str, list[str]] = field(default_factory=dict)
     servers: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    deleted: set[str] = field(default_factory=set)
     asked: list[tuple[str, str]] = field(default_factory=list)
+    down: bool = False
 
     def app(self) -> Starlette:
         """Its REST API."""
         server = f"{PREFIX}/users/{{name}}/servers/{{server}}"
-        return Starlette(
+        app = Starlette(
             routes=[
                 Route(f"{PREFIX}/user", self._whoami),
-                Route(f"{PREFIX}/users", self._active),
+                Route(f"{PREFIX}/users", self._users),
+                Route(f"{PREFIX}/groups/{{name}}", self._group),
                 Route(f"{PREFIX}/users/{{name}}", self._user),
                 Route(server, self._start, methods=["POST"]),
                 Route(server, self._stop, methods=["DELETE"]),
             ]
         )
+        app.add_middleware(_Down, hub=self)
+        return app
+
+    def delete(self, name: str) -> None:
+        """Forget a user with their tokens and servers."""
+        self.servers.pop(name, None)
+        self.deleted.add(name)
 
     def model(self, name: str) -> dict[str, Any]:
         """A user as the hub shows them."""
@@ -66,7 +77,7 @@ class StubHub:
         if kind == "instance":
             name, _, server = name.rpartition("/")
             scope = f"custom:dsw:instance!server={name}/{server}"
-        elif kind != "user":
+        elif kind != "user" or name in self.deleted:
             return JSONResponse({"message": "no such token"}, 403)
         self.servers.setdefault(name, {})
         return JSONResponse({**self.model(name), "scopes": [scope]})
@@ -77,9 +88,15 @@ class StubHub:
             return JSONResponse({"message": "no such user"}, 404)
         return JSONResponse(self.model(name))
 
-    async def _active(self, request: Request) -> Response:
+    async def _group(self, request: Request) -> Response:
+        group = request.path_params["name"]
+        users = [name for name, groups in self.groups.items() if group in groups]
+        return JSONResponse({"name": group, "users": users}, 200 if users else 404)
+
+    async def _users(self, request: Request) -> Response:
         first, count = (int(request.query_params[key]) for key in ("offset", "limit"))
-        names = sorted(name for name, servers in self.servers.items() if servers)
+        active = request.query_params.get("state") == "active"
+        names = sorted(name for name, servers in self.servers.items() if servers or not active)
         return JSONResponse([self.model(name) for name in names[first : first + count]])
 
     async def _start(self, request: Request) -> Response:
@@ -96,3 +113,15 @@ class StubHub:
             return JSONResponse({"message": "no such server"}, 404)
         self.asked.append(("stop", f"{name}/{server}"))
         return Response(status_code=204)
+
+
+class _Down:
+    """Answers 503 in place of the hub while it is down, as a proxy in front of it does."""
+
+    def __init__(self, app: ASGIApp, hub: StubHub) -> None:
+        self._app = app
+        self._hub = hub
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = JSONResponse({"message": "no hub"}, 503) if self._hub.down else self._app
+        await answer(scope, receive, send)
