@@ -60,11 +60,7 @@ def check_choice(
     policy: Policy, roles: frozenset[str], spec: Spec, image: Image, priority: int | None
 ) -> None:
     """`Forbidden` when the policy does not allow a member with these roles what they chose."""
-    if policy.images and image.id not in policy.images and image.source not in policy.images:
-        raise Forbidden(
-            f"The image {image.name!r} is not allowed in this workspace.",
-            f"Its policy allows: {', '.join(policy.images)}.",
-        )
+    check_image(policy, image)
     specs = policy.allowed_specs(roles)
     if specs is not None and spec.name not in specs:
         raise Forbidden(
@@ -76,6 +72,15 @@ def check_choice(
         raise Forbidden(
             f"Priority {priority} is above what your role in this workspace may ask for.",
             f"Ask for {highest} or less.",
+        )
+
+
+def check_image(policy: Policy, image: Image) -> None:
+    """`Forbidden` when instances of the workspace may not start from the image."""
+    if policy.images and image.id not in policy.images and image.source not in policy.images:
+        raise Forbidden(
+            f"The image {image.name!r} is not allowed in this workspace.",
+            f"Its policy allows: {', '.join(policy.images)}.",
         )
 
 
