@@ -7,9 +7,12 @@ from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
 
+from dsw_server.checkout import Checkout
 from dsw_server.control import Control
+from dsw_server.guard import Guard
 from dsw_server.handlers import routes
 from dsw_server.metrics import Sampler
+from dsw_server.visitors import Visitors
 
 HUB_ANSWER_MAX_AGE = 10
 """Seconds. The hub's own default keeps a revoked share working for five minutes."""
@@ -28,11 +31,31 @@ class DswServer(ExtensionApp):
     def initialize_handlers(self) -> None:
         """Add the routes."""
         self.control = Control(os.environ)
-        self.handlers.extend(routes(self.control, Sampler()))
+        self.checkout = Checkout(os.environ, self.log)
+        self.handlers.extend(routes(self.control, Sampler(), self.checkout))
+        self.guard = guard_for(self.serverapp, self.control)
+
+    async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
+        """Clone the code source once the server answers: a start waits for no repository, and
+        shares its CPU with none."""
+        self.checkout.start()
+        if self.guard is not None:
+            self.guard.start()
 
     async def stop_extension(self) -> None:
-        """Close the connections to control."""
+        """End a clone that is under way, and close the connections to control."""
+        await self.checkout.stop()
+        if self.guard is not None:
+            self.guard.stop()
         await self.control.close()
+
+
+def guard_for(serverapp: Any, control: Control) -> Guard | None:
+    """The guard of this server's door; None where no hub identifies who comes."""
+    if getattr(serverapp.identity_provider, "hub_auth", None) is None:
+        return None
+    owner = os.environ.get("JUPYTERHUB_USER", "")
+    return Guard(serverapp, Visitors(control.visitors), owner)
 
 
 def apply_defaults(serverapp: Any) -> None:

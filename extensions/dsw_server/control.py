@@ -69,6 +69,10 @@ class Control:
         await self.snapshot(snapshot_id)
         return await self._call("POST", f"snapshots/{snapshot_id}/cancel")
 
+    async def visitors(self) -> Any:
+        """Visitors: who else may use this instance, and how far."""
+        return await self._call("GET", f"instances/{self._instance_id}/visitors")
+
     async def _call(self, method: str, path: str, **options: Any) -> Any:
         if not (self._url and self._instance_id and self._token):
             raise NotFound("This server was not started by the workbench.")

@@ -18,6 +18,7 @@ from tornado import web
 
 from dsw.errors import DswError, Invalid
 from dsw.names import id_pattern
+from dsw_server.checkout import Checkout
 from dsw_server.control import Control
 from dsw_server.metrics import Sampler
 
@@ -33,10 +34,11 @@ class Handler(APIHandler):
     auth_resource = "dsw"
     _track_activity = False
 
-    def initialize(self, control: Control, sampler: Sampler) -> None:
+    def initialize(self, control: Control, sampler: Sampler, checkout: Checkout) -> None:
         """Keep what the answers come from."""
         self.control = control
         self.sampler = sampler
+        self.checkout = checkout
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """A `DswError` as its problem document, anything else as Jupyter does."""
@@ -65,6 +67,16 @@ class MetricsHandler(Handler):
         """Metrics."""
         metrics = await asyncio.to_thread(self.sampler.sample)
         self.finish(json.dumps(asdict(metrics)))
+
+
+class CodeHandler(Handler):
+    """The code source that this instance was started with."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Progress."""
+        self.finish(json.dumps(asdict(self.checkout.progress)))
 
 
 class InstanceHandler(Handler):
@@ -137,11 +149,14 @@ def parse(body: bytes) -> SnapshotCreate:
         ) from error
 
 
-def routes(control: Control, sampler: Sampler) -> list[tuple[str, type[Handler], dict[str, Any]]]:
+def routes(
+    control: Control, sampler: Sampler, checkout: Checkout
+) -> list[tuple[str, type[Handler], dict[str, Any]]]:
     """Pattern, handler and its arguments, below the server's base URL."""
-    sources = {"control": control, "sampler": sampler}
+    sources = {"control": control, "sampler": sampler, "checkout": checkout}
     table: dict[str, type[Handler]] = {
         "metrics": MetricsHandler,
+        "code": CodeHandler,
         "instance": InstanceHandler,
         "snapshots": SnapshotsHandler,
         f"snapshots/{_SNAPSHOT}": SnapshotHandler,

@@ -91,10 +91,11 @@ class WorkspaceProcessSpawner(WorkspaceSpawnerMixin, LocalProcessSpawner):  # ty
         return {**env, "USER": self.user.name, "SHELL": os.environ.get("SHELL", "/bin/bash")}
 
     def get_env(self) -> dict[str, str]:
-        """The environment, with the home on this host instead of the container's."""
+        """The environment, with home and run folder on this host instead of the container's."""
         environment = super().get_env()
         if self.plan:
             environment["HOME"] = self.plan.home
+            environment["DSW_CODE_FILE"] = str(self.run_folder().path / "code")
         return environment
 
     def get_args(self) -> list[str]:
@@ -119,7 +120,7 @@ class WorkspaceProcessSpawner(WorkspaceSpawnerMixin, LocalProcessSpawner):  # ty
 
     def _begin(self, plan: LaunchPlan) -> None:
         environment = self.get_env()
-        self.run_folder().write(environment)
+        self.run_folder().write(environment, plan.code)
         try:
             Path(plan.home).mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._log_file.open("wb") as log:

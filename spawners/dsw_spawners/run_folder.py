@@ -1,4 +1,5 @@
-"""The host folder through which an instance gets its environment, tokens included.
+"""The host folder through which an instance gets its environment and its code source, secrets
+included.
 
 It is mounted read-only at `/run/dsw`; nothing of it is in the container's own configuration, from
 which images and `docker inspect` would show it.
@@ -13,6 +14,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from dsw.code_sources import CodeCheckout
 from dsw.errors import EngineFailed
 from dsw.plan import GID, UID
 
@@ -29,19 +31,16 @@ class RunFolder:
         self.path = Path(data_dir).absolute() / "run" / "instances" / instance_id
         self._owner = owner
 
-    def write(self, environment: Mapping[str, str]) -> None:
-        """Put the environment there, whole or not at all; `EngineFailed` when it cannot be."""
-        aside = self.path / ".environment.new"
+    def write(self, environment: Mapping[str, str], code: CodeCheckout | None = None) -> None:
+        """Put environment and code source there; `EngineFailed` when it cannot be."""
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path.mkdir(mode=0o700, exist_ok=True)
             self._give(self.path)
-            aside.unlink(missing_ok=True)
-            aside.touch(mode=0o600)
-            aside.write_text(json.dumps(dict(environment)))
-            self._give(aside)
-            aside.chmod(0o400)
-            aside.replace(self.path / "environment")
+            (self.path / "code").unlink(missing_ok=True)
+            if code is not None:
+                self._put("code", code.model_dump_json())
+            self._put("environment", json.dumps(dict(environment)))
         except OSError as error:
             raise EngineFailed(
                 f"The instance's environment cannot be written to {self.path}: {error.strerror}.",
@@ -56,13 +55,24 @@ class RunFolder:
             return ""
 
     def clear(self) -> None:
-        """Take the environment away. The folder stays: a kept container mounts it."""
-        with contextlib.suppress(OSError):
-            (self.path / "environment").unlink(missing_ok=True)
+        """Take the secrets away. The folder stays: a kept container mounts it."""
+        for name in ("environment", "code"):
+            with contextlib.suppress(OSError):
+                (self.path / name).unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Remove the folder."""
         shutil.rmtree(self.path, ignore_errors=True)
+
+    def _put(self, name: str, text: str) -> None:
+        """The file is whole or not there at all, and readable for its owner alone."""
+        aside = self.path / f".{name}.new"
+        aside.unlink(missing_ok=True)
+        aside.touch(mode=0o600)
+        aside.write_text(text)
+        self._give(aside)
+        aside.chmod(0o400)
+        aside.replace(self.path / name)
 
     def _give(self, path: Path) -> None:
         if self._owner and (os.geteuid(), os.getegid()) != self._owner:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ import pytest
 from traitlets.config import Config
 
 from dsw_server.app import HUB_ANSWER_MAX_AGE, apply_defaults
+from dsw_server.checkout import Checkout
 from dsw_server.control import Control
 from dsw_server.handlers import Handler, routes
 from dsw_server.metrics import Sampler
@@ -21,7 +23,8 @@ METHODS = ("get", "head", "post", "put", "patch", "delete")
 
 def every_action() -> Iterator[tuple[str, str]]:
     """Method and path (without the base URL) of everything that the extension answers."""
-    for pattern, handler, _ in routes(Control({}), Sampler()):
+    nothing = Checkout({}, logging.getLogger())
+    for pattern, handler, _ in routes(Control({}), Sampler(), nothing):
         path = re.sub(r"\(.*\)", OWN, pattern).lstrip("/")
         for method in METHODS:
             if getattr(handler, method) is not getattr(Handler, method):
@@ -30,7 +33,7 @@ def every_action() -> Iterator[tuple[str, str]]:
 
 def test_every_action_demands_a_signed_in_user(server: Server, control: StandInControl) -> None:
     actions = list(every_action())
-    assert len(actions) >= 6
+    assert len(actions) >= 7
     with server.stranger() as stranger:
         for method, path in actions:
             answer = stranger.request(method, path, json={"name": "x"})

@@ -11,6 +11,7 @@ import pytest
 from docker.errors import DockerException
 from tests.ports import an_unused_port
 
+from dsw.code_sources import CodeCheckout
 from dsw.errors import EngineFailed
 from dsw.events import Phase
 from dsw.instances import Reason
@@ -77,6 +78,21 @@ def test_the_environment_is_replaced_whole_and_taken_away(tmp_path: Path) -> Non
     assert folder.token() == ""
     folder.remove()
     assert not folder.path.exists()
+
+
+def test_a_code_source_is_there_from_its_start_to_its_stop_only(tmp_path: Path) -> None:
+    code = CodeCheckout(url="http://example.org/x", directory="x", username="u", secret="hidden")
+    assert "hidden" not in repr(code)
+    folder = RunFolder(str(tmp_path), "dsw-a", owner=(os.geteuid(), os.getegid()))
+    file = folder.path / "code"
+    folder.write({}, code)
+    assert CodeCheckout.model_validate_json(file.read_text()) == code
+    assert file.stat().st_mode & 0o777 == 0o400
+    folder.clear()
+    assert not any(folder.path.iterdir())
+    folder.write({}, code)
+    folder.write({})
+    assert [path.name for path in folder.path.iterdir()] == ["environment"]
 
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
