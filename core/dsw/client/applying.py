@@ -1,0 +1,263 @@
+"""What a workspace is now, in the terms of its file, and how a step towards the file is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from dsw.client import Client
+from dsw.code_sources import CodeSourceCreate, CodeSourceView
+from dsw.errors import Conflict, Invalid, NotFound, RemoteError
+from dsw.images import (
+    CredentialKind,
+    ImageAdd,
+    ImageChange,
+    ImageLabels,
+    ImageSource,
+    ImageView,
+    Visibility,
+)
+from dsw.manifest.diff import Part, Step
+from dsw.manifest.document import WorkspaceDocument
+from dsw.manifest.state import CodeState, ImageState, MemberState, Settings, WorkspaceState
+from dsw.quota import Quota
+from dsw.roles import Role
+from dsw.workspaces import MemberPut, RolePut, WorkspaceChange, WorkspaceCreate
+
+N = TypeVar("N", ImageView, CodeSourceView)
+
+
+def read_state(client: Client, workspace: str) -> WorkspaceState | None:
+    """What the workspace is now; None where there is none that the caller may see."""
+    try:
+        view = client.workspace(workspace)
+    except RemoteError as error:
+        if error.status == NotFound.status:
+            return None
+        raise
+    if view.archived_at is not None:
+        raise Conflict(
+            f"The workspace {view.name!r} is archived and read-only.",
+            f"Take it out first: dsw workspaces unarchive {view.name}",
+        )
+    return WorkspaceState(
+        name=view.name,
+        settings=Settings(
+            display_name=view.display_name, description=view.description, policy=view.policy
+        ),
+        roles={
+            role.name: RolePut(description=role.description, actions=sorted(role.actions))
+            for role in client.roles(view.id)
+            if not role.builtin
+        },
+        quotas={item.resource_group: item.quota for item in client.quotas(view.id)},
+        members=_members(client, view.id),
+        code_sources=_codes(client, view.id),
+        images={name: _image_state(item) for name, item in _images(client, view.id).items()},
+    )
+
+
+def _members(client: Client, workspace_id: str) -> dict[str, MemberState]:
+    return {
+        member.username: MemberState(
+            roles=sorted(member.roles),
+            disabled=member.disabled,
+            by_groups=bool(member.group_roles),
+        )
+        for member in client.members(workspace_id)
+    }
+
+
+def _codes(client: Client, workspace_id: str) -> dict[str, CodeState]:
+    found = _by_name(client.code_sources(workspace_id), "code sources")
+    needed = any(item.credential for item in found.values())
+    names = _credential_names(client, workspace_id) if needed else {}
+    return {
+        name: CodeState(
+            url=item.url,
+            ref=item.ref,
+            directory=item.directory,
+            credential=names.get(item.credential or "", item.credential),
+        )
+        for name, item in found.items()
+    }
+
+
+def _images(client: Client, workspace_id: str) -> dict[str, ImageView]:
+    """The custom images of the workspace that its members see; private ones are their owners'."""
+    items = [
+        item
+        for item in client.images(workspace_id)
+        if item.workspace_id == workspace_id
+        and item.source is ImageSource.CUSTOM
+        and item.visibility is not Visibility.PRIVATE
+    ]
+    return _by_name(items, "images")
+
+
+def _by_name(items: Sequence[N], what: str) -> dict[str, N]:
+    found: dict[str, N] = {}
+    for item in items:
+        if item.name in found:
+            raise Conflict(
+                f"Two {what} of the workspace are called {item.name!r}, which a file cannot tell "
+                "apart.",
+                f"Rename or delete one: {found[item.name].id} or {item.id}.",
+            )
+        found[item.name] = item
+    return found
+
+
+def _image_state(item: ImageView) -> ImageState:
+    return ImageState(
+        reference=item.reference,
+        description=item.description,
+        labels=item.labels,
+        visibility=item.visibility,
+    )
+
+
+def _credential_names(client: Client, workspace_id: str) -> dict[str, str]:
+    return {item.id: item.name for item in client.credentials(workspace_id)}
+
+
+class Applier:
+    """Does steps for one document. Each step is done in full or, when control refuses it, not at
+    all, but for an asset that is made anew: it is gone when the making fails."""
+
+    def __init__(self, client: Client, document: WorkspaceDocument) -> None:
+        self._client = client
+        self._document = document
+        self._name = document.name
+
+    def do(self, step: Step) -> None:
+        """Do one step; `Conflict` when what it changes is not what it was when it was planned."""
+        {
+            Part.WORKSPACE: self._workspace,
+            Part.ROLE: self._role,
+            Part.QUOTA: self._quota,
+            Part.MEMBER: self._member,
+            Part.CODE_SOURCE: self._code,
+            Part.IMAGE: self._image,
+        }[step.part](step)
+
+    def _workspace(self, step: Step) -> None:
+        after: Settings = step.after
+        if step.before is None:
+            # Its policy may name roles that do not exist yet; it is set when they do.
+            body = WorkspaceCreate(
+                name=self._name,
+                display_name=after.display_name,
+                description=after.description,
+                owner=self._owner(),
+            )
+            self._client.create_workspace(body)
+            return
+        view = self._client.workspace(self._name)
+        now = Settings(
+            display_name=view.display_name, description=view.description, policy=view.policy
+        )
+        self._same(now, step)
+        changed = {
+            key: getattr(after, key)
+            for key in Settings.model_fields
+            if getattr(after, key) != getattr(now, key)
+        }
+        body_of_change = WorkspaceChange(**changed)
+        self._client.change_workspace(self._name, body_of_change, if_unchanged=True)
+
+    def _owner(self) -> str | None:
+        """The first who is an owner in the file; None: the caller."""
+        for name, entry in (self._document.members or {}).items():
+            if Role.OWNER in entry.roles and not entry.disabled:
+                return name
+        return None
+
+    def _same(self, now: object, step: Step) -> None:
+        if now != step.before:
+            raise Conflict(
+                f"The {step.part} {step.key} has changed since it was looked at.",
+                "Run the command again.",
+            )
+
+    def _role(self, step: Step) -> None:
+        if step.after is None:
+            self._client.delete_role(self._name, step.key)
+        else:
+            self._client.put_role(self._name, step.key, step.after)
+
+    def _quota(self, step: Step) -> None:
+        if step.before is not None:
+            self._same(self._client.quota(self._name, step.key).quota, step)
+        after: Quota = step.after
+        self._client.put_quota(self._name, step.key, after, if_unchanged=True)
+
+    def _member(self, step: Step) -> None:
+        if step.after is None:
+            self._client.remove_member(self._name, step.key)
+            return
+        after: MemberState = step.after
+        body = MemberPut(roles=after.roles, disabled=after.disabled)
+        self._client.put_member(self._name, step.key, body)
+
+    def _code(self, step: Step) -> None:
+        workspace_id = self._client.workspace(self._name).id
+        body = None
+        if step.after is not None:
+            after: CodeState = step.after
+            body = CodeSourceCreate(
+                workspace=workspace_id,
+                name=step.key,
+                url=after.url,
+                ref=after.ref,
+                directory=after.directory,
+                credential=self._credential(workspace_id, after.credential, CredentialKind.GIT),
+            )
+        if step.before is not None:
+            found = _by_name(self._client.code_sources(workspace_id), "code sources")
+            self._client.delete_code_source(found[step.key].id)
+        if body is not None:
+            self._client.create_code_source(body)
+
+    def _image(self, step: Step) -> None:
+        workspace_id = self._client.workspace(self._name).id
+        found = _images(self._client, workspace_id)
+        before: ImageState | None = step.before
+        after: ImageState | None = step.after
+        body = None if after is None else self._new_image(workspace_id, step.key, after)
+        if before is not None and after is not None and before.reference == after.reference:
+            change = ImageChange(
+                description=after.description, labels=after.labels, visibility=after.visibility
+            )
+            self._client.change_image(found[step.key].id, change)
+            return
+        if before is not None:
+            self._client.delete_image(found[step.key].id)
+        if body is not None:
+            self._client.add_image(body)
+
+    def _new_image(self, workspace_id: str, name: str, after: ImageState) -> ImageAdd:
+        entry = (self._document.images or {})[name]
+        return ImageAdd(
+            workspace=workspace_id,
+            name=name,
+            description=after.description,
+            reference=after.reference,
+            credential=self._credential(workspace_id, entry.credential, CredentialKind.REGISTRY),
+            labels=None if after.labels == ImageLabels() else after.labels,
+            visibility=after.visibility,
+        )
+
+    def _credential(self, workspace_id: str, name: str | None, kind: CredentialKind) -> str | None:
+        """The id of the credential with this name."""
+        if name is None:
+            return None
+        found = [item for item in self._client.credentials(workspace_id) if item.kind is kind]
+        ids = [item.id for item in found if item.name == name]
+        if len(ids) == 1:
+            return ids[0]
+        known = ", ".join(item.name for item in found) or "none"
+        raise Invalid(
+            f"The workspace has {len(ids) or 'no'} {kind} credentials called {name!r}.",
+            f"There are: {known}. Store one with: dsw credentials add",
+        )
