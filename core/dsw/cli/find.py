@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 from dsw.client import Client
+from dsw.code_sources import CodeSourceView
 from dsw.errors import Invalid, NotFound
-from dsw.images import ImageSource, ImageView
+from dsw.images import CredentialKind, CredentialView, ImageSource, ImageView
 from dsw.instances import InstanceView
+from dsw.queueing import QueueEntryView
+from dsw.workspaces import WorkspaceView
+
+N = TypeVar("N", ImageView, CodeSourceView, CredentialView)
+
+
+def find_workspace(client: Client, key: str | None) -> WorkspaceView:
+    """The workspace with this name or id; without a key the only one that is not archived."""
+    if key:
+        return client.workspace(key)
+    items = [item for item in client.workspaces() if item.archived_at is None]
+    if len(items) == 1:
+        return items[0]
+    if not items:
+        raise NotFound("You are in no workspace.", "Ask an admin of one to add you.")
+    names = ", ".join(item.name for item in items)
+    raise Invalid("Which workspace?", f"Say --workspace NAME or set DSW_WORKSPACE: {names}.")
 
 
 def find_instance(client: Client, key: str) -> InstanceView:
-    """The instance with this id, name or display name."""
+    """Your instance with this id, name or display name; somebody else's by OWNER/NAME or id."""
+    if "/" in key:
+        owner, _, name = key.rpartition("/")
+        shared = [item for item in client.instances(shared=True) if item.owner == owner]
+        for item in [*shared, *client.instances(everybody=True, owner=owner, name=name)]:
+            if item.name == name:
+                return item
+        raise NotFound(f"There is no instance {key!r}, or it is not yours to see.")
     items = client.instances()
     for item in items:
         if key in (item.id, item.name):
@@ -26,6 +54,21 @@ def find_instance(client: Client, key: str) -> InstanceView:
     raise NotFound(f"You have no instance {key!r}.", f"Yours: {known}.")
 
 
+def find_queued(entries: Sequence[QueueEntryView], key: str) -> QueueEntryView:
+    """The one who waits, by OWNER/NAME, name or id."""
+    found = [
+        entry
+        for entry in entries
+        if key in (entry.instance_id, entry.name, f"{entry.owner}/{entry.name}")
+    ]
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(f"{entry.owner}/{entry.name}" for entry in found or entries) or "nobody"
+    if found:
+        raise Invalid(f"Several that wait are called {key!r}.", f"Use one of: {names}.")
+    raise NotFound(f"{key!r} is not in the queue.", f"Waiting: {names}.")
+
+
 def find_image(client: Client, key: str) -> ImageView:
     """The image with this id or name; without a key the first official one."""
     items = client.images()
@@ -33,6 +76,26 @@ def find_image(client: Client, key: str) -> ImageView:
         for item in items:
             if item.source is ImageSource.OFFICIAL and item.available:
                 return item
+    return _one(items, key, "image")
+
+
+def find_code_source(client: Client, key: str, workspace: str | None = None) -> CodeSourceView:
+    """The code source with this id or name."""
+    return _one(client.code_sources(workspace), key, "code source")
+
+
+def find_credential(
+    client: Client,
+    key: str,
+    workspace: str | None = None,
+    kind: CredentialKind | None = None,
+) -> CredentialView:
+    """The credential with this id or name, of one kind if that is given."""
+    items = [item for item in client.credentials(workspace) if kind in (None, item.kind)]
+    return _one(items, key, "credential" if kind is None else f"{kind} credential")
+
+
+def _one(items: Sequence[N], key: str, what: str) -> N:
     for item in items:
         if item.id == key:
             return item
@@ -41,6 +104,6 @@ def find_image(client: Client, key: str) -> ImageView:
         return named[0]
     if named:
         ids = ", ".join(item.id for item in named)
-        raise Invalid(f"Several images are called {key!r}.", f"Use one of the ids: {ids}.")
+        raise Invalid(f"Several {what}s are called {key!r}.", f"Use one of the ids: {ids}.")
     known = ", ".join(item.name for item in items) or "none"
-    raise NotFound(f"There is no image {key!r} in the catalog.", f"There are: {known}.")
+    raise NotFound(f"There is no {what} {key!r}.", f"There are: {known}.")

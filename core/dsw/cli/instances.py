@@ -7,38 +7,42 @@ from typing import Annotated
 import typer
 
 from dsw.cli.credentials import client
-from dsw.cli.find import find_image, find_instance
-from dsw.cli.output import AsJson, console, show, show_one, when
+from dsw.cli.find import find_code_source, find_image, find_instance, find_workspace
+from dsw.cli.options import NoQueue, Priority, Timeout, Wait, Workspace, Yes
+from dsw.cli.output import AsJson, console, lab_url, show, show_one, when
 from dsw.cli.progress import wait_for_instance
 from dsw.client import Client
-from dsw.instances import InstanceChange, InstanceCreate, InstanceView
+from dsw.instances import InstanceChange, InstanceCreate, InstanceStart, InstanceView
 
 app = typer.Typer(help="Your instances.", no_args_is_help=True)
 
 Key = Annotated[str, typer.Argument(metavar="INSTANCE", help="Name, display name or id.")]
-Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is done.")]
-Timeout = Annotated[float, typer.Option(help="Seconds to wait.")]
 
 
 @app.command("list")
 def list_(
     everybody: Annotated[
-        bool, typer.Option("--all", help="Everybody's; for administrators.")
+        bool, typer.Option("--all", help="All that your role lets you see.")
+    ] = False,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="Those that others share with you.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """List instances."""
     with client() as api:
-        items = api.instances(everybody)
+        items = api.instances(everybody, shared)
     columns = {
         "NAME": lambda item: item.name,
-        "STATE": lambda item: item.state.value,
+        "STATE": _state,
         "IMAGE": lambda item: item.image_name,
         "SPEC": lambda item: f"{item.spec.name} ({item.spec.summary})",
         "STARTED": lambda item: when(item.started_at),
         "ID": lambda item: item.id,
     }
-    if everybody:
+    if shared:
+        columns = {"ACCESS": lambda item: item.access or "", **columns}
+    if everybody or shared:
         columns = {"OWNER": lambda item: item.owner, **columns}
     show(items, columns, as_json, "No instances. Make one: dsw instances create")
 
@@ -48,29 +52,48 @@ def create(
     name: Annotated[str, typer.Argument(help="Display name, in any script.")] = "instance",
     image: Annotated[str, typer.Option(help="Name or id. Default: the first official.")] = "",
     spec: Annotated[str, typer.Option(help="A spec's name. Default: the first.")] = "",
-    workspace: Annotated[str | None, typer.Option(help="Name or id.")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Resource group. Default: the first that offers the spec.")
+    ] = None,
+    code: Annotated[str, typer.Option(help="Code source to clone, by name or id.")] = "",
+    priority: Priority = None,
+    workspace: Workspace = None,
     start: Annotated[bool, typer.Option("--start/--no-start", help="Start it at once.")] = True,
+    no_queue: NoQueue = False,
     wait: Wait = True,
     timeout: Timeout = 600,
     as_json: AsJson = False,
 ) -> None:
     """Create an instance and, unless told otherwise, start it."""
     with client() as api:
+        place = find_workspace(api, workspace).id
         body = InstanceCreate(
-            workspace=workspace,
+            workspace=place,
             display_name=name,
             image=find_image(api, image).id,
             spec=spec or api.specs()[0].name,
+            resource_group=group,
+            priority=priority,
+            code_source=find_code_source(api, code, place).id if code else None,
             start=start,
+            queue=not no_queue,
         )
         _finish(api, api.create_instance(body), wait and start, timeout, as_json)
 
 
 @app.command()
-def start(key: Key, wait: Wait = True, timeout: Timeout = 600, as_json: AsJson = False) -> None:
+def start(
+    key: Key,
+    priority: Priority = None,
+    no_queue: NoQueue = False,
+    wait: Wait = True,
+    timeout: Timeout = 600,
+    as_json: AsJson = False,
+) -> None:
     """Start a stopped or failed instance."""
     with client() as api:
-        item = api.start_instance(find_instance(api, key).id)
+        body = InstanceStart(priority=priority, queue=not no_queue)
+        item = api.start_instance(find_instance(api, key).id, body)
         _finish(api, item, wait, timeout, as_json)
 
 
@@ -88,6 +111,11 @@ def change(
     display_name: Annotated[str | None, typer.Option(help="Another display name.")] = None,
     image: Annotated[str | None, typer.Option(help="Another image, by name or id.")] = None,
     spec: Annotated[str | None, typer.Option(help="Another spec.")] = None,
+    group: Annotated[str | None, typer.Option(help="Another resource group.")] = None,
+    code: Annotated[
+        str | None, typer.Option(help="Another code source; empty: none any more.")
+    ] = None,
+    priority: Priority = None,
     discard_changes: Annotated[
         bool,
         typer.Option(
@@ -96,22 +124,26 @@ def change(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Change the display name, or the image or spec of a stopped instance."""
+    """Change the display name, or how a stopped instance starts."""
     with client() as api:
+        found = find_instance(api, key)
         body = InstanceChange(
             display_name=display_name,
             image=find_image(api, image).id if image else None,
             spec=spec,
+            resource_group=group,
+            code_source=find_code_source(api, code, found.workspace_id).id if code else code,
+            priority=priority,
             discard_changes=discard_changes,
         )
-        item = api.change_instance(find_instance(api, key).id, body)
+        item = api.change_instance(found.id, body)
         show_one(item, as_json, _line(api, item))
 
 
 @app.command()
 def delete(
     key: Key,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Delete an instance with what was installed in it; /mnt/workspace stays."""
     with client() as api:
@@ -157,5 +189,11 @@ def _finish(api: Client, item: InstanceView, wait: bool, timeout: float, as_json
 
 
 def _line(api: Client, item: InstanceView) -> str:
-    origin = api.url.split("/", 3)
-    return f"{item.name}  {item.state.value}  {'/'.join(origin[:3])}{item.url}lab"
+    return f"{item.name}  {_state(item)}  {lab_url(api.url, item)}"
+
+
+def _state(item: InstanceView) -> str:
+    """The state, and of one who waits the place."""
+    return (
+        item.state.value if item.queue is None else f"{item.state.value}, place {item.queue.place}"
+    )

@@ -9,21 +9,49 @@ import typer
 from pydantic import ValidationError
 
 from dsw import __version__
-from dsw.cli import credentials, images, instances, snapshots
+from dsw.cli import (
+    apply,
+    catalog,
+    code,
+    credentials,
+    images,
+    instances,
+    members,
+    queue,
+    quotas,
+    records,
+    shares,
+    snapshots,
+    stored,
+    workspaces,
+)
 from dsw.cli.output import AsJson, console, errors, show
 from dsw.client import Client
 from dsw.errors import DswError, Invalid
 
 app = typer.Typer(
-    help="Instances, images and snapshots of a workbench.",
+    help="A workbench on the command line: instances, images, workspaces.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.add_typer(instances.app, name="instances")
-app.add_typer(snapshots.app, name="snapshots")
-app.add_typer(images.app, name="images")
-images.app.command("list")(snapshots.list_images)
-images.app.command("delete")(snapshots.delete_image)
+catalog.install(images.app)
+for name, group in (
+    ("instances", instances.app),
+    ("snapshots", snapshots.app),
+    ("images", images.app),
+    ("code", code.app),
+    ("credentials", stored.app),
+    ("shares", shares.app),
+    ("queue", queue.app),
+    ("groups", quotas.groups_app),
+    ("quotas", quotas.app),
+    ("workspaces", workspaces.app),
+    ("members", members.app),
+    ("roles", members.roles_app),
+):
+    app.add_typer(group, name=name)
+for command in (shares.share, records.usage, records.audit, apply.apply, apply.export):
+    app.command()(command)
 
 
 @app.command()

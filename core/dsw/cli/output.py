@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -13,6 +13,8 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from dsw.instances import InstanceView
 
 # A pipe has no width: a table that is read by a program is not cut.
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
@@ -24,6 +26,7 @@ KEYS = ("ID", "IMAGE", "NAME", "STATE")
 STYLES = {
     "Running": "green",
     "Saved": "green",
+    "Queuing": "yellow",
     "Failed": "red",
     "SaveFailed": "red",
     "Stopped": "dim",
@@ -60,6 +63,40 @@ def show_one(item: BaseModel, as_json: bool, line: str) -> None:
         sys.stdout.write(item.model_dump_json(indent=2) + "\n")
     else:
         console.print(line, markup=False)
+
+
+def show_fields(item: BaseModel, as_json: bool, fields: dict[str, str]) -> None:
+    """One item as a field a line, empty ones left out, or as a JSON object."""
+    if as_json:
+        show_one(item, True, "")
+        return
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    for title, text in fields.items():
+        if text:
+            table.add_row(title, Text(text))
+    console.print(table)
+
+
+def show_lines(lines: Iterable[str]) -> None:
+    """Text of control as it came, such as CSV."""
+    for line in lines:
+        sys.stdout.write(f"{line}\n")
+
+
+def lab_url(hub: str, instance: InstanceView) -> str:
+    """Where an instance's JupyterLab is; `hub` is the hub's public address."""
+    origin = "/".join(hub.split("/", 3)[:3])
+    return f"{origin}{instance.url}lab"
+
+
+def duration(seconds: float) -> str:
+    """About how long, for people: `40 s`, `12 min`, `3.5 h`, `2.1 days`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} days"
 
 
 def when(moment: datetime | None) -> str:

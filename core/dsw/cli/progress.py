@@ -4,37 +4,79 @@ from __future__ import annotations
 
 import time
 
+from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
-from dsw.cli.output import errors
+from dsw.cli.output import duration, errors
 from dsw.client import Client
 from dsw.errors import Conflict, Unavailable
-from dsw.instances import AT_REST, IS_UP, Desired, InstanceView
+from dsw.instances import AT_REST, IS_UP, Desired, InstanceState, InstanceView
 from dsw.snapshots import ENDED, SnapshotState, SnapshotView
 
 POLL_SECONDS = 0.5
 
 
 def wait_for_instance(client: Client, instance: InstanceView, seconds: float) -> InstanceView:
-    """Until the instance is up, or at rest when that is wanted; `Conflict` when a start failed."""
+    """Until the instance is up, or at rest when that is wanted; `Conflict` when a start failed.
+
+    Ctrl-C ends the waiting and changes nothing.
+    """
     is_start = instance.desired is Desired.RUNNING
     deadline = time.monotonic() + seconds
-    with errors.status(f"{instance.name}: {instance.state}") as status:
-        while time.monotonic() < deadline:
-            instance = client.instance(instance.id)
-            percent = "" if instance.percent is None else f" {instance.percent:.0f} %"
-            status.update(f"{instance.name}: {instance.state}{percent} {instance.message[:200]}")
-            if instance.desired is Desired.RUNNING and instance.state in IS_UP:
-                return instance
-            if instance.desired is Desired.STOPPED and instance.state in AT_REST:
-                if is_start and instance.state == "Failed":
-                    raise Conflict(f"{instance.name} failed ({instance.reason}).", instance.message)
-                return instance
-            time.sleep(POLL_SECONDS)
+    told = ""
+    try:
+        with errors.status(f"{instance.name}: {instance.state}") as status:
+            while time.monotonic() < deadline:
+                instance = client.instance(instance.id)
+                line = progress_line(instance)
+                status.update(escape(line))
+                if instance.queue and line != told and not errors.is_terminal:
+                    errors.print(line, markup=False)
+                    told = line
+                if instance.desired is Desired.RUNNING and instance.state in IS_UP:
+                    return instance
+                if instance.desired is Desired.STOPPED and instance.state in AT_REST:
+                    return _rested(instance, is_start)
+                time.sleep(POLL_SECONDS)
+    except KeyboardInterrupt:
+        errors.print(_left(instance), markup=False)
+        raise
     raise Unavailable(
-        f"{instance.name} is still {instance.state} after {seconds:.0f} s.",
-        f"It goes on; look with: dsw instances events {instance.name}",
+        f"{instance.name} is still {instance.state} after {seconds:.0f} s.", _goes_on(instance)
     )
+
+
+def progress_line(instance: InstanceView) -> str:
+    """How far a start or a stop is: its phase, or the place in the queue and what it waits for."""
+    if instance.queue is None:
+        percent = "" if instance.percent is None else f" {instance.percent:.0f} %"
+        return f"{instance.name}: {instance.state}{percent} {instance.message[:200]}"
+    place = instance.queue
+    about = "" if place.estimate_seconds is None else f" About {duration(place.estimate_seconds)}."
+    return (
+        f"{instance.name}: {instance.state}, place {place.place}. {instance.message[:300]}{about}"
+    )
+
+
+def _rested(instance: InstanceView, is_start: bool) -> InstanceView:
+    if is_start and instance.state is InstanceState.FAILED:
+        raise Conflict(f"{instance.name} failed ({instance.reason}).", instance.message)
+    return instance
+
+
+def _left(instance: InstanceView) -> str:
+    if instance.queue is None:
+        return f"{instance.name} is {instance.state}. {_goes_on(instance)}"
+    return (
+        f"{instance.name} stays in the queue, at place {instance.queue.place}. "
+        f"Take it out with: dsw instances stop {instance.name}"
+    )
+
+
+def _goes_on(instance: InstanceView) -> str:
+    if instance.queue is not None:
+        return "It stays in the queue; look with: dsw queue list"
+    return f"It goes on; look with: dsw instances events {instance.name}"
 
 
 def wait_for_snapshot(client: Client, snapshot: SnapshotView) -> SnapshotView:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from dsw.cli.credentials import client
-from dsw.cli.find import find_image, find_instance
+from dsw.cli.find import find_instance
 from dsw.cli.output import AsJson, console, show, show_one, when
 from dsw.cli.progress import wait_for_snapshot
 from dsw.snapshots import SnapshotCreate
@@ -59,32 +59,3 @@ def cancel(snapshot_id: Annotated[str, typer.Argument(help="Id of the snapshot."
     with client() as api:
         api.cancel_snapshot(snapshot_id)
     console.print(f"{snapshot_id} is being cancelled.", markup=False)
-
-
-def list_images(as_json: AsJson = False) -> None:
-    """List the catalog: official images and your own."""
-    with client() as api:
-        items = api.images()
-    names = {item.id: item.name for item in items}
-    columns = {
-        "NAME": lambda item: item.name,
-        "SOURCE": lambda item: item.source.value,
-        "SIZE": lambda item: "" if item.size is None else format_size(item.size),
-        "FROM": lambda item: names.get(item.parent_id, item.parent_id or ""),
-        "CREATED": lambda item: when(item.created_at),
-        "ID": lambda item: item.id,
-    }
-    show(items, columns, as_json, "The catalog is empty. An administrator runs: dsw images build")
-
-
-def delete_image(
-    image: Annotated[str, typer.Argument(help="Name or id.")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-) -> None:
-    """Delete a saved image that no instance uses."""
-    with client() as api:
-        item = find_image(api, image)
-        if not yes:
-            typer.confirm(f"Delete the image {item.name!r} ({item.id})?", abort=True)
-        api.delete_image(item.id)
-    console.print(f"{item.name} is deleted.", markup=False)

@@ -24,13 +24,19 @@ class CapacityCalls(Transport):
         """What a workspace may use of each resource group, and uses."""
         return self._items(path_of("workspaces", workspace, "quotas"), QuotaView, limit=limit)
 
-    def put_quota(self, workspace: str, resource_group: str, body: Quota) -> QuotaView:
+    def quota(self, workspace: str, resource_group: str) -> QuotaView:
+        """What a workspace may use of one resource group, and uses."""
+        return self._one(path_of("workspaces", workspace, "quotas", resource_group), QuotaView)
+
+    def put_quota(
+        self, workspace: str, resource_group: str, body: Quota, if_unchanged: bool = False
+    ) -> QuotaView:
         """Set a workspace's quota in a resource group in full."""
         path = path_of("workspaces", workspace, "quotas", resource_group)
-        return self._change("PUT", path, QuotaView, body)
+        return self._change("PUT", path, QuotaView, body, if_unchanged)
 
     def delete_quota(self, workspace: str, resource_group: str) -> None:
-        """Take a workspace's quota in a resource group back."""
+        """Let a workspace use nothing of a resource group any more."""
         self._delete(path_of("workspaces", workspace, "quotas", resource_group))
 
     def queue(

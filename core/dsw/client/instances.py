@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypedDict, Unpack
 
 from dsw.client.transport import Transport, path_of
 from dsw.events import EventView
-from dsw.instances import InstanceChange, InstanceCreate, InstanceStart, InstanceView
+from dsw.instances import InstanceChange, InstanceCreate, InstanceStart, InstanceState, InstanceView
 from dsw.sharing import SharePut, ShareView
+
+
+class InstanceFilters(TypedDict, total=False):
+    """What a list of instances is narrowed to; a workspace by id or name."""
+
+    workspace: str | None
+    owner: str | None
+    name: str | None
+    state: InstanceState | None
 
 
 class InstanceCalls(Transport):
     """Instances by id."""
 
     def instances(
-        self, everybody: bool = False, shared: bool = False, limit: int | None = None
+        self,
+        everybody: bool = False,
+        shared: bool = False,
+        limit: int | None = None,
+        **filters: Unpack[InstanceFilters],
     ) -> list[InstanceView]:
         """The caller's instances; with `everybody` all that they may see, with `shared` those that
         others share with them."""
-        params = {"all": everybody or None, "shared": shared or None}
+        params = {"all": everybody or None, "shared": shared or None, **filters}
         return self._items("instances", InstanceView, params, limit)
 
     def instance(self, instance_id: str) -> InstanceView:

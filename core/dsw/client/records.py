@@ -3,35 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 
-from dsw.audit import AuditView, Outcome
+from dsw.audit import AuditQuery, AuditView
 from dsw.base import Model
 from dsw.client.transport import Transport
-from dsw.usage import UsageBy, UsageReport
-
-
-class UsageQuery(Model):
-    """Which use is asked for; what is None is not filtered by. `workspace` by id or name."""
-
-    by: UsageBy = UsageBy.USER
-    workspace: str | None = None
-    user: str | None = None
-    resource_group: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-
-class AuditQuery(Model):
-    """Which lines of the audit log are asked for; what is None is not filtered by."""
-
-    workspace: str | None = None
-    actor: str | None = None
-    action: str | None = None
-    object: str | None = None
-    outcome: Outcome | None = None
-    since: datetime | None = None
-    until: datetime | None = None
+from dsw.usage import UsageQuery, UsageReport
 
 
 class RecordCalls(Transport):
