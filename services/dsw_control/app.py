@@ -16,11 +16,15 @@ from dsw.errors import DswError
 from dsw_control import problems
 from dsw_control.api import capacity as capacity_routes
 from dsw_control.api import catalog as catalog_routes
-from dsw_control.api import instances, internal, live, login, records, snapshots
+from dsw_control.api import credentials as credential_routes
+from dsw_control.api import images as image_routes
+from dsw_control.api import instances, internal, live, login, records, shares, snapshots
 from dsw_control.api import workspaces as workspace_routes
 from dsw_control.api.dependencies import ControlDep
 from dsw_control.api.schemas import Health, Problem
-from dsw_control.assets import images
+from dsw_control.assets import credentials
+from dsw_control.assets.image_removal import Discards
+from dsw_control.assets.official import OfficialImages
 from dsw_control.ca_bundle import write_bundle
 from dsw_control.capacity import groups, queue, reaper
 from dsw_control.context import Control
@@ -29,6 +33,7 @@ from dsw_control.oom import OomWatch
 from dsw_control.reconcile import Reconciler
 from dsw_control.records import denials, idempotency, measuring
 from dsw_control.requests_log import RequestLog
+from dsw_control.share_worker import ShareWorker
 from dsw_control.snapshot_worker import SnapshotWorker
 from dsw_control.tenancy import identities, run_limits, workspaces
 from dsw_control.tenancy.groups import GroupSync
@@ -45,6 +50,7 @@ def create_app(control: Control, *, loops: bool = True) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await control.db.migrate()
         await workspaces.ensure_default(control)
+        await credentials.renew(control)
         await groups.refresh(control)
         write_bundle(control.settings)
         tasks = _start_loops(control) if loops else []
@@ -75,8 +81,11 @@ def create_app(control: Control, *, loops: bool = True) -> FastAPI:
     for part in (
         capacity_routes,
         catalog_routes,
+        image_routes,
+        credential_routes,
         workspace_routes,
         instances,
+        shares,
         snapshots,
         live,
         records,
@@ -110,6 +119,7 @@ def _add_health(app: FastAPI, prefix: str) -> None:
 
 def _start_loops(control: Control) -> list[asyncio.Task[None]]:
     reconciler, worker = Reconciler(control), SnapshotWorker(control)
+    sharing = ShareWorker(control)
 
     async def capacity() -> None:
         await groups.refresh(control)
@@ -119,9 +129,6 @@ def _start_loops(control: Control) -> list[asyncio.Task[None]]:
 
     async def take_turns() -> None:
         await queue.turn(control)
-
-    async def refresh() -> None:
-        await images.refresh_official(control)
 
     async def forget_keys() -> None:
         await idempotency.forget_old(control)
@@ -134,7 +141,10 @@ def _start_loops(control: Control) -> list[asyncio.Task[None]]:
             every(30, reap),
             every(0.5, worker.turn, control.wake_snapshots),
             every(60, worker.sweep),
-            every(15, refresh),
+            every(2, sharing.turn),
+            every(30, sharing.check),
+            every(15, OfficialImages(control).turn),
+            every(60, Discards(control).turn, control.wake_discards),
             every(30, capacity),
             every(2, take_turns, control.wake_queue),
             every(3600, forget_keys),

@@ -85,6 +85,34 @@ class Hub:
         if answer.status_code != 404:
             _checked(answer)
 
+    async def share(self, owner: str, name: str, user: str) -> None:
+        """Let a user enter a server. That they may already is no error."""
+        _checked(await self._send("POST", _shares(owner, name), json={"user": user}))
+
+    async def unshare(self, owner: str, name: str, whom: str, kind: str = "user") -> None:
+        """Take that back, from a `user` or a `group`; unknown servers and users are no error."""
+        answer = await self._send("PATCH", _shares(owner, name), json={kind: whom})
+        if answer.status_code != 404:
+            _checked(answer)
+
+    async def shares(self, owner: str) -> set[tuple[str, tuple[str, str]]]:
+        """Who may enter an owner's servers: the server's name, and a kind (`user` or `group`) with
+        a name."""
+        found: set[tuple[str, tuple[str, str]]] = set()
+        offset, limit = 0, 200
+        while True:
+            params = {"offset": offset, "limit": limit}
+            answer = await self._send("GET", f"/shares/{quote(owner, safe='')}", params=params)
+            if answer.status_code == 404:
+                return found
+            page = _checked(answer).json()
+            for model in page:
+                kind = model["kind"]
+                found.add((model["server"]["name"], (kind, model[kind]["name"])))
+            if len(page) < limit:
+                return found
+            offset += limit
+
     async def token_for_code(self, form: dict[str, str]) -> str:
         """The end of the OAuth login: a code for a token."""
         answer = await self._send("POST", "/oauth2/token", data=form, token="")
@@ -121,6 +149,10 @@ def hub_view(model: dict[str, Any] | None, name: str) -> HubView:
 
 def _server(owner: str, name: str) -> str:
     return f"/users/{quote(owner, safe='')}/servers/{quote(name, safe='')}"
+
+
+def _shares(owner: str, name: str) -> str:
+    return f"/shares/{quote(owner, safe='')}/{quote(name, safe='')}"
 
 
 def _already(answer: httpx.Response) -> bool:

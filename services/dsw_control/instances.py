@@ -42,6 +42,7 @@ from dsw_control.instance_rows import cancel_snapshots, new_row, spec_named, wan
 from dsw_control.records.audit import record
 from dsw_control.records.idempotency import Once, earlier, remember
 from dsw_control.records.storage import check_storage
+from dsw_control.shares import access_to, shared_with
 from dsw_control.store.paging import Key, PageRequest, paged
 from dsw_control.store.tables import Event, Image, Instance, Workspace
 from dsw_control.tenancy import workspaces
@@ -49,12 +50,15 @@ from dsw_control.tenancy.policies import check_start
 from dsw_control.views import instance_view
 
 NEWEST_FIRST: list[Key] = [(Instance.created_at, True), (Instance.id, True)]
+_LIVING = select(Instance).where(Instance.deleted_at.is_(None))
 
 
 class InstanceFilter(Model):
-    """Which instances a list is of; `everybody` those of others too, as far as one may see them."""
+    """Which instances a list is of; `everybody` those of others too, as far as one may see them,
+    `shared` those that others share with the caller, and no others."""
 
     everybody: bool = False
+    shared: bool = False
     state: InstanceState | None = None
     workspace: str | None = None
     owner: str | None = None
@@ -70,7 +74,10 @@ async def list_instances(
     """The caller's instances, newest first, and the cursor of the next page."""
     wanted = wanted or InstanceFilter()
     async with control.db.read() as session:
+        access = await shared_with(session, caller) if wanted.shared else {}
         query = await _seen(session, caller, wanted.everybody)
+        if wanted.shared:
+            query = _LIVING.where(Instance.id.in_(access))
         if wanted.workspace is not None:
             workspace = await workspaces.find(session, caller, wanted.workspace)
             query = query.where(Instance.workspace_id == workspace.id)
@@ -82,11 +89,11 @@ async def list_instances(
             if value is not None:
                 query = query.where(column == value)
         rows, cursor = await paged(session, query, NEWEST_FIRST, page or PageRequest())
-        return [instance_view(control, row) for row in rows], cursor
+        return [instance_view(control, row, access.get(row.id)) for row in rows], cursor
 
 
 async def _seen(session: AsyncSession, caller: Caller, everybody: bool) -> Select[Instance]:
-    query = select(Instance).where(Instance.deleted_at.is_(None))
+    query = _LIVING
     if caller.server is not None:
         return query.where(Instance.owner == caller.name, Instance.name == caller.server)
     own = Instance.owner == caller.name
@@ -97,10 +104,19 @@ async def _seen(session: AsyncSession, caller: Caller, everybody: bool) -> Selec
 
 
 async def get_instance(control: Control, caller: Caller, instance_id: str) -> InstanceView:
-    """One instance."""
+    """One instance, also one that is shared with the caller."""
     async with control.db.read() as session:
+        access = await access_to(session, caller, instance_id)
+        if access is not None:
+            return instance_view(control, await session.get_one(Instance, instance_id), access)
         row = await visible_instance(session, caller, instance_id, Action.INSTANCE_READ_ALL)
         return instance_view(control, row)
+
+
+async def require_history(control: Control, caller: Caller, instance_id: str) -> None:
+    """`NotFound` unless the caller may read the instance's history. Visitors may not."""
+    async with control.db.read() as session:
+        await visible_instance(session, caller, instance_id, Action.INSTANCE_READ_ALL)
 
 
 async def create_instance(

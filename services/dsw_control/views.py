@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dsw.images import ImageView
 from dsw.instances import InstanceView
+from dsw.sharing import Access
 from dsw.snapshots import SnapshotView
 from dsw_control.context import Control
 from dsw_control.store.tables import Image, Instance, Snapshot
 
 
-def instance_view(control: Control, row: Instance) -> InstanceView:
-    """An instance with the path of its server."""
+def instance_view(control: Control, row: Instance, access: Access | None = None) -> InstanceView:
+    """An instance with the path of its server; `access` is that of a visitor."""
     fields = {name: getattr(row, name) for name in _FIELDS}
     url = control.url_of(row.owner, row.name)
-    return InstanceView(**fields, queue=row.queue_place, url=url)
+    return InstanceView(**fields, queue=row.queue_place, access=access, url=url)
 
 
 _FIELDS = frozenset(InstanceView.model_fields) - {"url", "queue", "access"}

@@ -32,12 +32,14 @@ CONTROL_SCOPES = [
     "read:servers",
     "start:servers",
     "delete:servers",
+    "shares",
     f"access:services!service={SERVICE}",
 ]
-"""Start, stop, delete and list servers, say whether a user is an administrator, and who is in a
-group.
+"""Start, stop, delete, list and share servers, say whether a user is an administrator, and who is
+in a group.
 
-Not in it: server state, tokens, changing users.
+`shares` contains `access:servers`: the hub lets nobody give what they do not have. Not in it:
+server state, tokens, changing users.
 """
 
 ROLES = [

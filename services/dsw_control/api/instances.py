@@ -35,6 +35,7 @@ async def get_filter(
     everybody: Annotated[
         bool, Query(alias="all", description="Those of others too, where you may see them.")
     ] = False,
+    shared: Annotated[bool, Query(description="Those that others share with you.")] = False,
     state: InstanceState | None = None,
     workspace: Annotated[str | None, Query(max_length=80)] = None,
     owner: Annotated[str | None, Query(max_length=255)] = None,
@@ -42,7 +43,12 @@ async def get_filter(
 ) -> InstanceFilter:
     """Which instances are asked for."""
     return InstanceFilter(
-        everybody=everybody, state=state, workspace=workspace, owner=owner, name=name
+        everybody=everybody,
+        shared=shared,
+        state=state,
+        workspace=workspace,
+        owner=owner,
+        name=name,
     )
 
 
@@ -115,7 +121,7 @@ async def stop_instance(
 
 async def require_visible(control: ControlDep, caller: CallerDep, instance_id: InstanceId) -> None:
     """`NotFound` before a stream begins: once it has, there is no status to send."""
-    await instances.get_instance(control, caller, instance_id)
+    await instances.require_history(control, caller, instance_id)
 
 
 @router.get("/{instance_id}/events", **does(Action.INSTANCE_USE_OWN, require_visible))
@@ -138,7 +144,7 @@ async def stream_events(
     last_event_id: Annotated[int, Header(ge=0)] = 0,
 ) -> Stream:
     """The history from `Last-Event-ID` on and then live, as server-sent events named `event`."""
-    look = instances.get_instance
+    look = instances.require_history
     async for item in object_stream(control, instance_id, last_event_id, ask, look):
         yield item
 
