@@ -106,4 +106,4 @@ async def _names(session: AsyncSession, by: UsageBy) -> dict[str, str]:
     if by is not UsageBy.WORKSPACE:
         return {}
     rows = await session.execute(select(Workspace.id, Workspace.name))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
