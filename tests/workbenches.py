@@ -53,8 +53,13 @@ reference = "jupyterhub-dsw/base:latest"
 name = "missing"
 reference = "jupyterhub-dsw/there-is-none:latest"
 
-[workspace]
-quota = {{ instances_per_user = {instances} }}
+[quota]
+per_member = {{ instances = {instances} }}
+
+[[resource_groups]]
+name = "local"
+memory = "64GiB"
+cpu_overcommit = 100
 
 [[specs]]
 name = "tiny"

@@ -42,30 +42,40 @@ def check_username(name: str) -> str:
 class IdleRule(Model):
     """When a running instance counts as idle: both loads low for so long. 0 minutes: never."""
 
-    minutes: int = Field(default=0, ge=0, le=100_000)
-    cpu_percent: float = Field(default=5, ge=0, le=100)
-    gpu_percent: float = Field(default=5, ge=0, le=100)
+    minutes: int = Field(default=0, ge=0, le=100_000, description="0: never idle.")
+    cpu_percent: float = Field(default=5, ge=0, le=100, description="Low is below this.")
+    gpu_percent: float = Field(default=5, ge=0, le=100, description="Low is below this.")
 
 
 class Policy(Model):
     """What a workspace allows beyond its quotas.
 
-    `images`: catalog ids, or the words `official`, `custom` and `snapshot`; empty: all. `specs`
-    by role; a member may take what one of their roles allows, and a role that is not listed
-    allows all. `max_priority` by role, the highest of a member's roles counts; a role that is not
-    listed has `DEFAULT_PRIORITY`. `max_run_minutes` ends a run; 0: no limit. `on_removal`: what
-    happens to the instances of a member who leaves; what is on the NAS stays.
+    A member may take what one of their roles allows, and ask for the highest priority of their
+    roles.
     """
 
-    images: list[Annotated[str, Field(max_length=40)]] = Field(default_factory=list, max_length=200)
-    sudo: bool = True
-    specs: dict[RoleName, list[Annotated[str, Field(max_length=40)]]] = Field(default_factory=dict)
-    max_priority: dict[RoleName, Priority] = Field(
-        default_factory=lambda: {"owner": 9, "admin": 9, "operator": 9}
+    images: list[Annotated[str, Field(max_length=40)]] = Field(
+        default_factory=list,
+        max_length=200,
+        description="Catalog ids, or the words `official`, `custom`, `snapshot`. Empty: all.",
     )
-    max_run_minutes: int = Field(default=0, ge=0, le=1_000_000)
-    idle: IdleRule = Field(default_factory=IdleRule)
-    on_removal: Literal["stop", "delete"] = "stop"
+    sudo: bool = Field(default=True, description="Whether users may become root inside.")
+    specs: dict[RoleName, list[Annotated[str, Field(max_length=40)]]] = Field(
+        default_factory=dict, description="Specs by role; all for a role that is not listed."
+    )
+    max_priority: dict[RoleName, Priority] = Field(
+        default_factory=lambda: {"owner": 9, "admin": 9, "operator": 9},
+        description="The highest priority by role; 5 for a role that is not listed.",
+    )
+    max_run_minutes: int = Field(
+        default=0, ge=0, le=1_000_000, description="Minutes after which a run is ended; 0: never."
+    )
+    idle: IdleRule = Field(default_factory=IdleRule, description="When an instance counts as idle.")
+    on_removal: Literal["stop", "delete"] = Field(
+        default="stop",
+        description="What happens to the instances of a member who leaves; what is on the NAS "
+        "stays.",
+    )
 
     def highest_priority(self, roles: frozenset[str]) -> int:
         """The highest priority that a member with these roles may ask for."""
