@@ -154,7 +154,7 @@ async def views_of(
         .where(Member.workspace_id.in_([row.id for row in rows]))
         .group_by(Member.workspace_id)
     )
-    members = dict(counted.tuples().all())
+    members = dict(counted.all())
     return [_view(row, mine.get(row.id, Standing()), members.get(row.id, 0)) for row in rows]
 
 
