@@ -16,6 +16,7 @@ from dsw.errors import DswError
 from dsw_control import problems
 from dsw_control.api import capacity as capacity_routes
 from dsw_control.api import catalog as catalog_routes
+from dsw_control.api import code_sources as code_source_routes
 from dsw_control.api import credentials as credential_routes
 from dsw_control.api import images as image_routes
 from dsw_control.api import instances, internal, live, login, records, shares, snapshots
@@ -83,6 +84,7 @@ def create_app(control: Control, *, loops: bool = True) -> FastAPI:
         catalog_routes,
         image_routes,
         credential_routes,
+        code_source_routes,
         workspace_routes,
         instances,
         shares,
