@@ -19,7 +19,7 @@ pytestmark = pytest.mark.docker
         ({"image": "../../etc/passwd"}, 422, "image: String should match pattern"),
         ({"spec": "enormous"}, 422, "Choose one of: tiny, small, roomy, gpu."),
         ({"workspace": "nowhere"}, 404, "There is no workspace 'nowhere'"),
-        ({"spec": "gpu"}, 409, "1 GPU asked for, 0 free."),
+        ({"spec": "gpu"}, 409, "1 GPU asked for, but at most 0 in resource group local."),
         ({"name": "a" * 300}, 422, "1 to 30 characters"),
         ({"name": "a/b"}, 422, "1 to 30 characters"),
         ({"name": "Train"}, 422, "1 to 30 characters"),
@@ -61,9 +61,12 @@ def test_the_limit_of_running_instances_is_named(alice: User) -> None:
     for _ in range(7):
         alice.create(display_name="many", start=False)
     ids = [item["id"] for item in alice.get("instances")["items"]]
-    answers = [alice.http.post(f"instances/{one}/start") for one in ids]
+    how = {"queue": False}
+    answers = [alice.http.post(f"instances/{one}/start", json=how) for one in ids]
     assert [answer.status_code for answer in answers] == [202] * 6 + [409]
-    assert "6 running instances per member" in answers[-1].json()["detail"]
+    assert (
+        "1 running instance for each member in local; 0 of 6 free" in answers[-1].json()["detail"]
+    )
 
 
 @pytest.mark.parametrize(
