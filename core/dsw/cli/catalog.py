@@ -15,7 +15,9 @@ from dsw.images import (
     CredentialKind,
     ImageAdd,
     ImageChange,
+    ImageFilter,
     ImageLabels,
+    ImageSource,
     ImageUse,
     ImageView,
     Visibility,
@@ -31,10 +33,30 @@ Cuda = Annotated[str | None, typer.Option(help="Label: version of CUDA.")]
 System = Annotated[str | None, typer.Option("--os", help="Label: the system it is made from.")]
 
 
-def list_(workspace: OfWorkspace = None, as_json: AsJson = False) -> None:
+def list_(
+    name: Annotated[str | None, typer.Option(help="A part of the name.")] = None,
+    source: Annotated[ImageSource | None, typer.Option(help="Where they come from.")] = None,
+    visibility: Seen = None,
+    framework: Framework = None,
+    python: Python = None,
+    cuda: Cuda = None,
+    os: System = None,
+    workspace: OfWorkspace = None,
+    as_json: AsJson = False,
+) -> None:
     """List the catalog: official images, your own, and those shared with you."""
     with client() as api:
-        items = api.images(workspace and find_workspace(api, workspace).id)
+        wanted = ImageFilter(
+            workspace=workspace and find_workspace(api, workspace).id,
+            name=name,
+            source=source,
+            visibility=visibility,
+            framework=framework,
+            python=python,
+            cuda=cuda,
+            os=os,
+        )
+        items = api.images(wanted)
     _show(items, as_json, "The catalog is empty. An administrator runs: dsw images build")
 
 
@@ -194,7 +216,7 @@ def _use(item: ImageView) -> str:
 
 
 def _line(item: ImageView) -> str:
-    return f"{item.name}  {item.id}  {item.digest}  runs: {_use(item)}"
+    return f"{item.name}  {item.id}  {item.digest}  runs: {_use(item)}  {item.hint}".rstrip()
 
 
 def install(app: typer.Typer) -> None:

@@ -23,16 +23,17 @@ def wait_for_instance(client: Client, instance: InstanceView, seconds: float) ->
     """
     is_start = instance.desired is Desired.RUNNING
     deadline = time.monotonic() + seconds
-    told = ""
+    told = None
     try:
         with errors.status(f"{instance.name}: {instance.state}") as status:
             while time.monotonic() < deadline:
                 instance = client.instance(instance.id)
                 line = progress_line(instance)
                 status.update(escape(line))
-                if instance.queue and line != told and not errors.is_terminal:
+                place = instance.queue and (instance.queue.place, instance.queue.waiting_for)
+                if place and place != told and not errors.is_terminal:
                     errors.print(line, markup=False)
-                    told = line
+                    told = place
                 if instance.desired is Desired.RUNNING and instance.state in IS_UP:
                     return instance
                 if instance.desired is Desired.STOPPED and instance.state in AT_REST:
@@ -59,8 +60,9 @@ def progress_line(instance: InstanceView) -> str:
 
 
 def _rested(instance: InstanceView, is_start: bool) -> InstanceView:
-    if is_start and instance.state is InstanceState.FAILED:
-        raise Conflict(f"{instance.name} failed ({instance.reason}).", instance.message)
+    if is_start:
+        ended = "failed" if instance.state is InstanceState.FAILED else "was stopped"
+        raise Conflict(f"{instance.name} {ended} ({instance.reason}).", instance.message)
     return instance
 
 

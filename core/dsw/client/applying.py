@@ -12,6 +12,7 @@ from dsw.images import (
     CredentialKind,
     ImageAdd,
     ImageChange,
+    ImageFilter,
     ImageLabels,
     ImageSource,
     ImageView,
@@ -87,10 +88,8 @@ def _images(client: Client, workspace_id: str) -> dict[str, ImageView]:
     """The custom images of the workspace that its members see; private ones are their owners'."""
     items = [
         item
-        for item in client.images(workspace_id)
-        if item.workspace_id == workspace_id
-        and item.source is ImageSource.CUSTOM
-        and item.visibility is not Visibility.PRIVATE
+        for item in client.images(ImageFilter(workspace=workspace_id, source=ImageSource.CUSTOM))
+        if item.workspace_id == workspace_id and item.visibility is not Visibility.PRIVATE
     ]
     return _by_name(items, "images")
 

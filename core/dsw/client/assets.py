@@ -9,6 +9,7 @@ from dsw.images import (
     CredentialView,
     ImageAdd,
     ImageChange,
+    ImageFilter,
     ImageUsage,
     ImageView,
 )
@@ -17,9 +18,12 @@ from dsw.images import (
 class AssetCalls(Transport):
     """All by id; lists of the whole workbench as the caller sees it, or of one workspace."""
 
-    def images(self, workspace: str | None = None, limit: int | None = None) -> list[ImageView]:
-        """The catalog as the caller sees it."""
-        return self._items("images", ImageView, {"workspace": workspace}, limit)
+    def images(
+        self, wanted: ImageFilter | None = None, limit: int | None = None
+    ) -> list[ImageView]:
+        """The catalog as the caller sees it, or the part of it that is wanted."""
+        params = (wanted or ImageFilter()).model_dump(mode="json", exclude_none=True)
+        return self._items("images", ImageView, params, limit)
 
     def image(self, image_id: str) -> ImageView:
         """One image."""
