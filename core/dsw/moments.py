@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from pydantic import AfterValidator
 
+_RECORDS_BEGIN = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 def to_utc(moment: datetime) -> datetime:
-    """The same moment in UTC; `ValueError` where that is before the year 1 or after 9999."""
-    if moment.tzinfo is None:
-        return moment.replace(tzinfo=UTC)
+    """The same moment in UTC; `ValueError` before 1970 and after 9999."""
     try:
-        return moment.astimezone(UTC)
+        found = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except OverflowError as error:
-        raise ValueError("this is before the year 1 or after the year 9999 in UTC") from error
+        raise ValueError("there is no such moment in UTC") from error
+    if found < _RECORDS_BEGIN:
+        raise ValueError("this is before 1970")
+    return found
 
 
 Moment = Annotated[datetime, AfterValidator(to_utc)]
 
 
-def start_of_month(moment: datetime) -> datetime:
-    """The first moment of its month."""
-    return moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+def month_until(moment: datetime) -> datetime:
+    """The first moment of the month that the time just before `moment` is in."""
+    before = moment - timedelta(microseconds=1)
+    return before.replace(day=1, hour=0, minute=0, second=0, microsecond=0)

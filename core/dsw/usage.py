@@ -35,7 +35,9 @@ class UsageQuery(Model):
     workspace: Text | None = Field(None, description="By id or name.")
     user: Text | None = None
     resource_group: Text | None = None
-    since: Moment | None = Field(None, description="None: the first of `until`'s month, in UTC.")
+    since: Moment | None = Field(
+        None, description="None: the first of the month that ends with `until`, in UTC."
+    )
     until: Moment | None = Field(None, description="None: now.")
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from dsw.moments import Moment, start_of_month
+from dsw.moments import Moment, month_until
 from dsw.usage import Interval, Totals, UsageBy, UsageLine
 
 DAY = datetime(2026, 3, 10, tzinfo=UTC)
@@ -181,11 +181,16 @@ def test_moments_of_any_zone_become_utc(text: str, moment: datetime) -> None:
     assert (found, found.tzinfo) == (moment, UTC)
 
 
-@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "now"])
+@pytest.mark.parametrize(
+    "text", ["0001-01-01T00:00:00+14:00", "0001-01-01", "9999-12-31T23:59:59-12:00", "now"]
+)
 def test_a_moment_that_utc_does_not_have_is_refused(text: str) -> None:
     with pytest.raises(ValidationError):
         MOMENT.validate_python(text)
 
 
-def test_a_month_begins_at_its_first_midnight() -> None:
-    assert start_of_month(at(13.5)) == datetime(2026, 3, 1, tzinfo=UTC)
+@pytest.mark.parametrize(
+    ("moment", "month"), [(at(13.5), 3), (datetime(2026, 3, 1, tzinfo=UTC), 2)]
+)
+def test_a_month_begins_at_its_first_midnight(moment: datetime, month: int) -> None:
+    assert month_until(moment) == datetime(2026, month, 1, tzinfo=UTC)

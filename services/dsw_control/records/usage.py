@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dsw.errors import Forbidden, Invalid
-from dsw.moments import start_of_month
+from dsw.moments import month_until
 from dsw.roles import Action
 from dsw.usage import Interval, Total, Totals, UsageBy, UsageLine, UsageQuery, UsageReport
 from dsw_control.access import not_from_an_instance, readable_workspaces, require
@@ -47,7 +47,7 @@ def _order(line: UsageLine) -> str:
 
 def _window(query: UsageQuery, now: datetime) -> tuple[datetime, datetime]:
     until = query.until or now
-    since = query.since or start_of_month(until)
+    since = query.since or month_until(until)
     if since >= until:
         raise Invalid("The window ends before it begins.", "Let `since` be before `until`.")
     if until - since > LONGEST:
