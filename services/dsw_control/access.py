@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dsw.base import Model
@@ -72,6 +72,13 @@ async def standings(
             workspace_id=key, roles=roles[key], actions=left, withheld=actions - left
         )
     return found
+
+
+def memberships(caller: Caller) -> Select[str]:
+    """Ids of the workspaces that the caller is a member of now, for a condition of a query."""
+    return select(Member.workspace_id).where(
+        Member.username == caller.name, Member.disabled.is_(False)
+    )
 
 
 def roles_of(member: Member | None, admin: bool = False) -> frozenset[str]:

@@ -25,6 +25,7 @@ from dsw.roles import Action
 from dsw.specs import Spec
 from dsw.workspaces import DEFAULT_PRIORITY, Policy
 from dsw_control.access import (
+    memberships,
     not_from_an_instance,
     readable_workspaces,
     require,
@@ -94,9 +95,11 @@ async def list_instances(
 
 async def _seen(session: AsyncSession, caller: Caller, everybody: bool) -> Select[Instance]:
     query = _LIVING
-    if caller.server is not None:
-        return query.where(Instance.owner == caller.name, Instance.name == caller.server)
     own = Instance.owner == caller.name
+    if not caller.admin:
+        own &= Instance.workspace_id.in_(memberships(caller))
+    if caller.server is not None:
+        return query.where(own, Instance.name == caller.server)
     if not everybody:
         return query.where(own)
     readable = await readable_workspaces(session, caller, Action.INSTANCE_READ_ALL)
