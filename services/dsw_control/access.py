@@ -122,13 +122,14 @@ class Sight(Model):
     """What a caller sees of others' objects, as the lists and the streams show them.
 
     Each is a set of workspace ids, None for all: where the caller is a member, whose instances they
-    read, whose images.
+    read, whose images, and whose images they manage.
     """
 
     name: str
     member_of: frozenset[str] | None
     instances_of: frozenset[str] | None
     images_of: frozenset[str] | None
+    manages_of: frozenset[str] | None
 
     def instance(self, owner: str | None, workspace_id: str | None) -> bool:
         """An instance or a snapshot: one's own while one is a member, and those one may read."""
@@ -136,11 +137,11 @@ class Sight(Model):
         return own or _within(workspace_id, self.instances_of)
 
     def image(self, owner: str | None, workspace_id: str | None, visibility: str) -> bool:
-        """An image: official and public ones, one's own, and those for the whole workspace."""
-        if workspace_id is None or visibility == Visibility.PUBLIC or self.images_of is None:
+        """An image: public ones, one's own, those for the whole workspace, those one manages."""
+        if visibility == Visibility.PUBLIC or _within(workspace_id, self.manages_of):
             return True
         shown = owner == self.name or visibility == Visibility.WORKSPACE
-        return shown and workspace_id in self.images_of
+        return shown and _within(workspace_id, self.images_of)
 
 
 def _within(workspace_id: str | None, workspaces: frozenset[str] | None) -> bool:
@@ -149,16 +150,23 @@ def _within(workspace_id: str | None, workspaces: frozenset[str] | None) -> bool
 
 async def sight_of(session: AsyncSession, caller: Caller, everybody: bool) -> Sight:
     """What the caller sees; the instances of others only when they ask for `everybody`'s."""
+    nothing: frozenset[str] = frozenset()
     if caller.admin:
-        others = None if everybody else frozenset[str]()
-        return Sight(name=caller.name, member_of=None, instances_of=others, images_of=None)
+        others = None if everybody else nothing
+        return Sight(
+            name=caller.name, member_of=None, instances_of=others, images_of=None, manages_of=None
+        )
     found = await standings(session, caller)
-    readers = {key for key, one in found.items() if Action.INSTANCE_READ_ALL in one.actions}
+
+    def where(action: Action) -> frozenset[str]:
+        return frozenset(k for k, one in found.items() if action in one.actions | one.withheld)
+
     return Sight(
         name=caller.name,
         member_of=frozenset(found),
-        instances_of=frozenset(readers if everybody else ()),
-        images_of=frozenset(k for k, one in found.items() if Action.IMAGE_READ in one.actions),
+        instances_of=where(Action.INSTANCE_READ_ALL) if everybody else nothing,
+        images_of=where(Action.IMAGE_READ),
+        manages_of=where(Action.IMAGE_CHANGE),
     )
 
 
