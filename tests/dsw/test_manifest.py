@@ -262,7 +262,7 @@ CODES = st.builds(
 )
 IMAGES = st.builds(
     ImageState,
-    reference=st.sampled_from(["h.example.org/a:1", "docker.io/library/b:latest"]),
+    reference=st.sampled_from(["h.example.org/a:1", "h.example.org/b:latest"]),
     description=st.sampled_from(["", "words: of it"]),
     labels=st.builds(ImageLabels, python=st.sampled_from(["", "3.12"])),
     visibility=st.sampled_from([Visibility.WORKSPACE, Visibility.PUBLIC]),
