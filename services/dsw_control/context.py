@@ -20,7 +20,7 @@ from dsw_control.store.database import Database
 @dataclass
 class Control:
     """The parts of one control process. Each `wake` makes a loop look at once: the reconciler of
-    instances, that of snapshots, the queue."""
+    instances, that of snapshots, the queue, the removal of deleted images."""
 
     settings: Settings
     db: Database
@@ -36,6 +36,7 @@ class Control:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     wake_snapshots: asyncio.Event = field(default_factory=asyncio.Event)
     wake_queue: asyncio.Event = field(default_factory=asyncio.Event)
+    wake_discards: asyncio.Event = field(default_factory=asyncio.Event)
 
     def url_of(self, owner: str, name: str) -> str:
         """The path of an instance below the hub's public address."""

@@ -210,7 +210,7 @@ async def _register(session: AsyncSession, control: Control, request: PlanReques
     options = request.options
     workspace = await workspaces.find(session, caller, options.workspace)
     await require(session, caller, workspace.id, Action.INSTANCE_USE_OWN)
-    image_id = options.image or (await images.first_official(session, control)).id
+    image_id = options.image or (await images.first_official(session, control, workspace.id)).id
     image = await images.usable(session, control, caller, workspace.id, image_id)
     spec = spec_named(control, options.spec or control.settings.specs[0].name)
     row = new_row(control, request.owner, check_server_name(request.name), workspace.id)

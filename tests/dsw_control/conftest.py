@@ -11,7 +11,7 @@ from tests.dsw_control.apis import Api
 from tests.postgresqls import new_database
 
 from dsw.settings import Settings
-from dsw_control.assets import images
+from dsw_control.assets.official import OfficialImages
 from dsw_control.capacity import groups
 from dsw_control.context import Control
 from dsw_control.main import build
@@ -48,7 +48,7 @@ async def make_control(database_url: str, tmp_path: Path) -> AsyncIterator[MakeC
         await control.db.migrate()
         await workspaces.ensure_default(control)
         await groups.refresh(control)
-        await images.refresh_official(control)
+        await OfficialImages(control).turn()
         made.append(control)
         return control
 

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from dsw.errors import Conflict, Invalid, NotFound
 from dsw.images import CredentialCreate, CredentialKind, CredentialView
 from dsw.names import new_id
+from dsw.plan import RegistryLogin
 from dsw.references import host_name
 from dsw.roles import Action
 from dsw_control.access import not_from_an_instance, require, standings
@@ -115,6 +116,11 @@ async def fitting(
     return row
 
 
+def login_of(control: Control, row: Credential) -> RegistryLogin:
+    """User name and secret in the clear, for the credential's own host."""
+    return RegistryLogin(username=row.username, secret=control.vault.open(row.secret))
+
+
 async def secret_of(
     session: AsyncSession, control: Control, credential_id: str, host: str
 ) -> tuple[str, str]:
@@ -123,7 +129,8 @@ async def secret_of(
     row = await session.get(Credential, credential_id)
     if row is None or row.host != host_name(host):
         raise Conflict(f"The credential for {host} is gone.", "Ask an admin of the workspace.")
-    return row.username, control.vault.open(row.secret)
+    login = login_of(control, row)
+    return login.username, login.secret
 
 
 async def renew(control: Control) -> None:

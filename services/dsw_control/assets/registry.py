@@ -24,6 +24,7 @@ from dsw.settings import Settings
 from dsw_control.assets.manifests import ACCEPT, Index, Manifest, not_for, read_json, read_manifest
 from dsw_control.assets.reach import Guarded
 from dsw_control.assets.registry_auth import basic, bearer, token_request
+from dsw_control.context import Control
 
 HUB_API = "registry-1.docker.io"
 ANSWER_SECONDS = 10
@@ -86,6 +87,8 @@ class Registry:
     async def has(self, reference: ImageReference) -> bool:
         """Whether the registry has what the reference names."""
         answer = await self._call("GET", self._url(reference, "manifests"))
+        if answer.status not in (200, 404):
+            raise self._refusal(reference, answer.status)
         return answer.status == 200
 
     async def delete(self, reference: ImageReference) -> int:
@@ -206,6 +209,14 @@ async def opened(
         raise Unavailable(
             f"The registry {host} does not answer in time.", "Try again later."
         ) from error
+
+
+def own_login(control: Control, host: str) -> RegistryLogin | None:
+    """The installation's own login, for its own registry."""
+    own = control.settings.registry
+    if not own.username or host != host_name(own.address):
+        return None
+    return RegistryLogin(username=own.username, secret=control.registry_password)
 
 
 def _read(read: Callable[[bytes], T], body: bytes, reference: ImageReference) -> T:
