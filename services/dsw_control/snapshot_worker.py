@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import select
 
 from dsw.errors import DswError, NotFound, Unavailable
-from dsw.images import ImageSource
+from dsw.images import ImageSource, ImageUse, Visibility
 from dsw.instances import InstanceState
 from dsw.names import image_tag, new_id
 from dsw.snapshots import ENDED, AgentReport, AgentRequest, AgentTarget, SnapshotState
@@ -160,6 +160,8 @@ class SnapshotWorker:
         found = await self._control.engine.image(report.image)
         if found is None and "@" not in report.image:
             raise NotFound("The engine does not have the image that was saved.", "Save it again.")
+        async with self._control.db.read() as session:
+            parent = await session.get_one(Image, row.parent_id)
         tag = image_tag(self._control.settings.installation, row.id)
         left_out = f"Left out: {', '.join(report.skipped[:20])}" if report.skipped else ""
         return Outcome(
@@ -175,6 +177,11 @@ class SnapshotWorker:
                 reference=report.image if "@" in report.image else tag,
                 digest=report.image,
                 size=found.size if found else report.size,
+                visibility=Visibility.PRIVATE,
+                # Its configuration is that of its parent, and it has run as an instance.
+                labels=parent.labels,
+                platform=parent.platform,
+                use=ImageUse.INSTANCE,
                 parent_id=row.parent_id,
                 instance_id=row.instance_id,
                 available=True,

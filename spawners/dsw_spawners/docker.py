@@ -39,7 +39,8 @@ class WorkspaceDockerSpawner(WorkspaceSpawnerMixin, DockerSpawner):  # type: ign
         config=True,
         help="""
         Credentials for pulling, by the registry's address: a dict with ``username`` and
-        ``password``. Registries that are not named use those of the Docker client.
+        ``password``. Those of the launch plan win; registries that are not named use those of the
+        Docker client.
         """,
     )
 
@@ -135,7 +136,7 @@ class WorkspaceDockerSpawner(WorkspaceSpawnerMixin, DockerSpawner):  # type: ign
             )
         by_digest = "@" in plan.image_digest
         reference = plan.image_digest if by_digest else plan.image_reference
-        credentials = self.registry_credentials.get(reference.partition("/")[0])
+        credentials = self._credentials(plan, reference)
         try:
             async for step in self.engine.pull(reference, plan.image_name, credentials):
                 yield step
@@ -147,6 +148,13 @@ class WorkspaceDockerSpawner(WorkspaceSpawnerMixin, DockerSpawner):  # type: ign
             raise StartFailed(Reason.IMAGE_PULL_FAILED, error.message, error.hint) from error
         if not await self.engine.has_image(plan.image_digest):
             raise _image_gone(f"{reference} names another image now than the catalog's.")
+
+    def _credentials(self, plan: LaunchPlan, reference: str) -> dict[str, str] | None:
+        if plan.registry_login is not None:
+            login = plan.registry_login
+            return {"username": login.username, "password": login.secret}
+        found: dict[str, str] | None = self.registry_credentials.get(reference.partition("/")[0])
+        return found
 
     async def _create(self, plan: LaunchPlan) -> None:
         create = await self._evaluated(self.extra_create_kwargs)
