@@ -76,6 +76,7 @@ async def object_stream(
     listener, looked = Listener(ask), 0.0
     # Listening starts before the history is read, so that nothing falls between the two.
     with control.bus.listen() as queue, suppress(DswError):
+        await listener.caller()
         last, more = after, True
         while more:
             page = await history_page(control, object_id, last, PageRequest())
@@ -97,8 +98,10 @@ async def object_stream(
 
 async def everything_stream(control: Control, ask: Ask, everybody: bool) -> Stream:
     """Every change of an object that the caller may see, from now on."""
-    window = Window(control, Listener(ask), everybody)
+    listener = Listener(ask)
+    window = Window(control, listener, everybody)
     with control.bus.listen() as queue, suppress(DswError):
+        await listener.caller()
         yield ServerSentEvent(comment="listening")
         while change := await queue.get():
             if change.event != "event" and await window.shows(change):
