@@ -4,6 +4,138 @@
  */
 
 export interface paths {
+    "/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Audit
+         * @description The audit log of a workspace, newest first; without one the whole, for administrators.
+         */
+        get: operations["get_audit_services_dsw_api_audit_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Audit Csv
+         * @description All of it as CSV.
+         */
+        get: operations["get_audit_csv_services_dsw_api_audit_csv_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/code-sources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Code Sources
+         * @description The repositories that your instances may be started with, by name.
+         */
+        get: operations["list_code_sources_services_dsw_api_code_sources_get"];
+        put?: never;
+        /**
+         * Create Code Source
+         * @description Register a repository. Only who manages credentials may name one for it.
+         */
+        post: operations["create_code_source_services_dsw_api_code_sources_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/code-sources/{code_source_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Code Source
+         * @description One code source.
+         */
+        get: operations["get_code_source_services_dsw_api_code_sources__code_source_id__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Code Source
+         * @description Forget one that no instance names: yours, or any as an admin.
+         */
+        delete: operations["delete_code_source_services_dsw_api_code_sources__code_source_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/credentials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Credentials
+         * @description The credentials that you may name when you add an image or a code source.
+         */
+        get: operations["list_credentials_services_dsw_api_credentials_get"];
+        put?: never;
+        /**
+         * Create Credential
+         * @description Keep a user name and a secret for one host.
+         */
+        post: operations["create_credential_services_dsw_api_credentials_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/credentials/{credential_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete Credential
+         * @description Forget one that no image and no code source uses.
+         */
+        delete: operations["delete_credential_services_dsw_api_credentials__credential_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/events/stream": {
         parameters: {
             query?: never;
@@ -13,7 +145,7 @@ export interface paths {
         };
         /**
          * Stream Everything
-         * @description Changes of your instances, snapshots and images: `instance`, `snapshot`, `image`, `gone`.
+         * @description Changes of instances, snapshots and images: `instance`, `snapshot`, `image`, `gone`.
          */
         get: operations["stream_everything_services_dsw_api_events_stream_get"];
         put?: never;
@@ -33,11 +165,15 @@ export interface paths {
         };
         /**
          * List Images
-         * @description The images that you may start from.
+         * @description The images that you may start from, official ones first, then the newest.
          */
         get: operations["list_images_services_dsw_api_images_get"];
         put?: never;
-        post?: never;
+        /**
+         * Add Image
+         * @description Add an image of a registry by its reference, pinned to the digest that it has now.
+         */
+        post: operations["add_image_services_dsw_api_images_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -53,16 +189,81 @@ export interface paths {
         };
         /**
          * Get Image
-         * @description One image.
+         * @description One image; also one that is not offered any more, for lineage.
          */
         get: operations["get_image_services_dsw_api_images__image_id__get"];
         put?: never;
         post?: never;
         /**
          * Delete Image
-         * @description Delete a saved image that no instance uses.
+         * @description Delete an image that no instance uses, from engine and registry too: yours, or any as an
+         *     admin.
          */
         delete: operations["delete_image_services_dsw_api_images__image_id__delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change Image
+         * @description Change name, description, labels, or who sees it: yours, or any as an admin.
+         */
+        patch: operations["change_image_services_dsw_api_images__image_id__patch"];
+        trace?: never;
+    };
+    "/images/{image_id}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check Image
+         * @description Ask engine and registry again whether it is there, and what it can run.
+         */
+        post: operations["check_image_services_dsw_api_images__image_id__check_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/images/{image_id}/lineage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Lineage
+         * @description What it grew from, the oldest first, itself, and what grew from it.
+         */
+        get: operations["get_lineage_services_dsw_api_images__image_id__lineage_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/images/{image_id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Usage
+         * @description The instances that use it, and the images that grew from it.
+         */
+        get: operations["get_usage_services_dsw_api_images__image_id__usage_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -129,7 +330,7 @@ export interface paths {
         };
         /**
          * List Events
-         * @description The history of an instance, oldest first; `next` is the `after` of the next page.
+         * @description The history of an instance, oldest first.
          */
         get: operations["list_events_services_dsw_api_instances__instance_id__events_get"];
         put?: never;
@@ -155,6 +356,50 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/instances/{instance_id}/shares": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Shares
+         * @description With whom an instance is shared, oldest first.
+         */
+        get: operations["list_shares_services_dsw_api_instances__instance_id__shares_get"];
+        /**
+         * Put Share
+         * @description Share it with a member or with the whole workspace; one share for each of them.
+         */
+        put: operations["put_share_services_dsw_api_instances__instance_id__shares_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/instances/{instance_id}/shares/{share_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End Share
+         * @description Share it no more.
+         */
+        delete: operations["end_share_services_dsw_api_instances__instance_id__shares__share_id__delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -220,6 +465,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/instances/{instance_id}/visitors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Visitors
+         * @description Who else may use the instance now; for its own server, by its token.
+         */
+        get: operations["get_visitors_services_dsw_api_instances__instance_id__visitors_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/me": {
         parameters: {
             query?: never;
@@ -232,6 +497,70 @@ export interface paths {
          * @description Who you are, and what this workbench runs on.
          */
         get: operations["get_me_services_dsw_api_me_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/queue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Queue
+         * @description Who waits in your workspaces, in the order of service.
+         */
+        get: operations["list_queue_services_dsw_api_queue_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/queue/{instance_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Cancel In Queue
+         * @description Take one out of the queue; its instance is stopped.
+         */
+        delete: operations["cancel_in_queue_services_dsw_api_queue__instance_id__delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Move In Queue
+         * @description Give one who waits another priority or another place of its workspace.
+         */
+        patch: operations["move_in_queue_services_dsw_api_queue__instance_id__patch"];
+        trace?: never;
+    };
+    "/resource-groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Resource Groups
+         * @description What there is to run on, and what is free.
+         */
+        get: operations["list_resource_groups_services_dsw_api_resource_groups_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -340,6 +669,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Usage
+         * @description Hours of use between two moments: your own, or a workspace's with `usage.read`.
+         */
+        get: operations["get_usage_services_dsw_api_usage_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/usage.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Usage Csv
+         * @description The same as CSV.
+         */
+        get: operations["get_usage_csv_services_dsw_api_usage_csv_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/workspaces": {
         parameters: {
             query?: never;
@@ -349,11 +718,15 @@ export interface paths {
         };
         /**
          * List Workspaces
-         * @description The workspaces that you are a member of.
+         * @description The workspaces that you are a member of, by name; administrators see all.
          */
         get: operations["list_workspaces_services_dsw_api_workspaces_get"];
         put?: never;
-        post?: never;
+        /**
+         * Create Workspace
+         * @description Make a workspace; for platform administrators.
+         */
+        post: operations["create_workspace_services_dsw_api_workspaces_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -369,12 +742,157 @@ export interface paths {
         };
         /**
          * Get Workspace
-         * @description One workspace by id or name.
+         * @description One workspace, and your roles in it.
          */
         get: operations["get_workspace_services_dsw_api_workspaces__workspace__get"];
         put?: never;
         post?: never;
+        /**
+         * Delete Workspace
+         * @description Delete an empty workspace; for platform administrators.
+         */
+        delete: operations["delete_workspace_services_dsw_api_workspaces__workspace__delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change Workspace
+         * @description Change texts or policy. `archived` is for platform administrators: nothing runs or changes
+         *     in an archived workspace until it is opened again.
+         */
+        patch: operations["change_workspace_services_dsw_api_workspaces__workspace__patch"];
+        trace?: never;
+    };
+    "/workspaces/{workspace}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Members
+         * @description The members and their roles, by name.
+         */
+        get: operations["list_members_services_dsw_api_workspaces__workspace__members_get"];
+        put?: never;
+        post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{workspace}/members/{username}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Put Member
+         * @description Add a member, or set the roles of one in full. Nobody gives rights that they lack.
+         */
+        put: operations["put_member_services_dsw_api_workspaces__workspace__members__username__put"];
+        post?: never;
+        /**
+         * Remove Member
+         * @description End a membership. Access ends at once and instances end as the policy says; files stay.
+         */
+        delete: operations["remove_member_services_dsw_api_workspaces__workspace__members__username__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{workspace}/quotas": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Quotas
+         * @description What the workspace may use of each resource group, and what it uses.
+         */
+        get: operations["list_quotas_services_dsw_api_workspaces__workspace__quotas_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{workspace}/quotas/{resource_group}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Quota
+         * @description The quota of the workspace in one resource group.
+         */
+        get: operations["get_quota_services_dsw_api_workspaces__workspace__quotas__resource_group__get"];
+        /**
+         * Put Quota
+         * @description Set it as a whole. Limits, storage and bands are for platform administrators.
+         */
+        put: operations["put_quota_services_dsw_api_workspaces__workspace__quotas__resource_group__put"];
+        post?: never;
+        /**
+         * Delete Quota
+         * @description Let the workspace use nothing of the resource group; what runs goes on.
+         */
+        delete: operations["delete_quota_services_dsw_api_workspaces__workspace__quotas__resource_group__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{workspace}/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Roles
+         * @description The roles that members can have, and what each allows.
+         */
+        get: operations["list_roles_services_dsw_api_workspaces__workspace__roles_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{workspace}/roles/{role}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Put Role
+         * @description Make or change a role of this workspace's own.
+         */
+        put: operations["put_role_services_dsw_api_workspaces__workspace__roles__role__put"];
+        post?: never;
+        /**
+         * Delete Role
+         * @description Delete a role that no member has.
+         */
+        delete: operations["delete_role_services_dsw_api_workspaces__workspace__roles__role__delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -384,6 +902,179 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * Access
+         * @description `view`: look, but run and change nothing; `full`: as the owner does inside.
+         * @enum {string}
+         */
+        Access: "view" | "full";
+        /**
+         * Action
+         * @description What can be done in a workspace. `.own` actions reach the caller's own objects only.
+         * @enum {string}
+         */
+        Action: "workspace.read" | "workspace.change" | "policy.change" | "member.read" | "member.manage" | "role.manage" | "quota.read" | "cap.change" | "spec.list" | "image.read" | "image.add" | "image.change" | "image.delete.own" | "image.delete" | "credential.manage" | "code.read" | "code.add" | "code.manage" | "instance.use.own" | "instance.share.own" | "instance.read.all" | "instance.manage.all" | "queue.read" | "queue.manage" | "snapshot.own" | "usage.read.own" | "usage.read" | "audit.read" | "me.read" | "workspace.create" | "workspace.archive" | "quota.change" | "image.publish" | "platform.read";
+        /**
+         * AuditView
+         * @description `actor` is a user, an instance's id, or `control` itself; `on_behalf_of` whose rights it
+         *     used. `detail` says what changed; secrets are never in it.
+         *
+         *     `detail.platform_admin` is there when a platform administrator acted in a workspace of which
+         *     they were no member. A user who is named like one of the other actors is `user/NAME`.
+         */
+        AuditView: {
+            /** Action */
+            action: string;
+            /** Actor */
+            actor: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Code
+             * @default
+             */
+            code: string;
+            /** Detail */
+            detail: {
+                [key: string]: unknown;
+            };
+            /** Id */
+            id: number;
+            /** Object Id */
+            object_id: string;
+            /** On Behalf Of */
+            on_behalf_of?: string | null;
+            outcome: components["schemas"]["Outcome"];
+            /**
+             * Request Id
+             * @default
+             */
+            request_id: string;
+            /** Workspace Id */
+            workspace_id?: string | null;
+        };
+        /**
+         * Band
+         * @description Priorities in three bands: 1 to 3, 4 to 6, 7 to 9.
+         * @enum {string}
+         */
+        Band: "low" | "normal" | "high";
+        /**
+         * CodeSourceCreate
+         * @description A repository by its http(s) address, without credentials in it.
+         *
+         *     `ref` is a branch, a tag or a commit; empty: the repository's default branch. `directory` is
+         *     below `/mnt/workspace`; empty: the repository's name.
+         */
+        CodeSourceCreate: {
+            /** Credential */
+            credential?: string | null;
+            /**
+             * Directory
+             * @default
+             */
+            directory: string;
+            /** Name */
+            name: string;
+            /**
+             * Ref
+             * @default
+             */
+            ref: string;
+            /** Url */
+            url: string;
+            /**
+             * Workspace
+             * @description Id or name.
+             */
+            workspace?: string | null;
+        };
+        /**
+         * CodeSourceView
+         * @description A registered repository.
+         */
+        CodeSourceView: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Credential */
+            credential?: string | null;
+            /** Directory */
+            directory: string;
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Owner */
+            owner: string;
+            /** Ref */
+            ref: string;
+            /** Url */
+            url: string;
+            /** Workspace Id */
+            workspace_id: string;
+        };
+        /**
+         * CredentialCreate
+         * @description A user name and a secret for one host; kept encrypted and never shown again.
+         */
+        CredentialCreate: {
+            /**
+             * Host
+             * @description Host, with its port if any, that it may be sent to; to no other.
+             */
+            host: string;
+            kind: components["schemas"]["CredentialKind"];
+            /** Name */
+            name: string;
+            /** Secret */
+            secret: string;
+            /**
+             * Username
+             * @default
+             */
+            username: string;
+            /**
+             * Workspace
+             * @description Id or name.
+             */
+            workspace?: string | null;
+        };
+        /**
+         * CredentialKind
+         * @description What a credential opens.
+         * @enum {string}
+         */
+        CredentialKind: "registry" | "git";
+        /**
+         * CredentialView
+         * @description A stored credential, without its secret.
+         */
+        CredentialView: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Host */
+            host: string;
+            /** Id */
+            id: string;
+            kind: components["schemas"]["CredentialKind"];
+            /** Name */
+            name: string;
+            /** Owner */
+            owner: string;
+            /** Username */
+            username: string;
+            /** Workspace Id */
+            workspace_id: string;
+        };
         /**
          * Desired
          * @description What the owner wants an instance to be.
@@ -426,14 +1117,146 @@ export interface components {
             state: string;
         };
         /**
+         * GpuView
+         * @description GPUs of one type, counted in shares where they are shared: how many, and how many free.
+         */
+        GpuView: {
+            /** Free */
+            free: number;
+            /**
+             * Shares
+             * @default 1
+             */
+            shares: number;
+            /** Total */
+            total: number;
+            /** Type */
+            type: string;
+        };
+        /**
+         * IdleRule
+         * @description When a running instance counts as idle: both loads low for so long. 0 minutes: never.
+         */
+        IdleRule: {
+            /**
+             * Cpu Percent
+             * @description Low is below this.
+             * @default 5
+             */
+            cpu_percent: number;
+            /**
+             * Gpu Percent
+             * @description Low is below this.
+             * @default 5
+             */
+            gpu_percent: number;
+            /**
+             * Minutes
+             * @description 0: never idle.
+             * @default 0
+             */
+            minutes: number;
+        };
+        /**
+         * ImageAdd
+         * @description An image that is somewhere else: `reference` is `[host[:port]/]repository[:tag|@digest]`.
+         *
+         *     It is resolved to a digest when it is added. `credential` is the id of a stored credential for
+         *     its registry.
+         */
+        ImageAdd: {
+            /** Credential */
+            credential?: string | null;
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /** @description None: as the image says. */
+            labels?: components["schemas"]["ImageLabels"] | null;
+            /** Name */
+            name: string;
+            /** Reference */
+            reference: string;
+            /** @default private */
+            visibility: components["schemas"]["Visibility"];
+            /**
+             * Workspace
+             * @description Id or name.
+             */
+            workspace?: string | null;
+        };
+        /**
+         * ImageChange
+         * @description What may change later; what is None stays.
+         */
+        ImageChange: {
+            /** Description */
+            description?: string | null;
+            labels?: components["schemas"]["ImageLabels"] | null;
+            /** Name */
+            name?: string | null;
+            visibility?: components["schemas"]["Visibility"] | null;
+        };
+        /**
+         * ImageLabels
+         * @description What is in an image, in the words people filter by.
+         */
+        ImageLabels: {
+            /**
+             * Cuda
+             * @default
+             */
+            cuda: string;
+            /**
+             * Framework
+             * @default
+             */
+            framework: string;
+            /**
+             * Os
+             * @default
+             */
+            os: string;
+            /**
+             * Python
+             * @default
+             */
+            python: string;
+        };
+        /**
          * ImageSource
          * @description Where an image comes from.
          * @enum {string}
          */
         ImageSource: "official" | "custom" | "snapshot";
         /**
+         * ImageUsage
+         * @description Who uses an image: `instances` as `owner/name`, as far as the caller may know them, `others`
+         *     how many more there are, `children` the ids of the images that grew from it and are seen.
+         */
+        ImageUsage: {
+            /** Children */
+            children: string[];
+            /** Instances */
+            instances: string[];
+            /**
+             * Others
+             * @default 0
+             */
+            others: number;
+        };
+        /**
+         * ImageUse
+         * @description What an image can run, as its check found. `unknown`: not checked yet.
+         * @enum {string}
+         */
+        ImageUse: "unknown" | "instance" | "job";
+        /**
          * ImageView
          * @description A catalog image; `digest` is what an engine runs, `parent_id` the image it grew from.
+         *
+         *     `size` in bytes. `platform` is `os/architecture`.
          */
         ImageView: {
             /**
@@ -456,21 +1279,50 @@ export interface components {
              * @default
              */
             digest: string;
+            /**
+             * Hint
+             * @description What the check that was just made has to say.
+             * @default
+             */
+            hint: string;
             /** Id */
             id: string;
             /** Instance Id */
             instance_id?: string | null;
+            /**
+             * @default {
+             *       "cuda": "",
+             *       "framework": "",
+             *       "os": "",
+             *       "python": ""
+             *     }
+             */
+            labels: components["schemas"]["ImageLabels"];
             /** Name */
             name: string;
             /** Owner */
             owner?: string | null;
             /** Parent Id */
             parent_id?: string | null;
+            /**
+             * Platform
+             * @default
+             */
+            platform: string;
             /** Reference */
             reference: string;
+            /**
+             * Retired At
+             * @description Since when it is offered no more; instances may still use it.
+             */
+            retired_at?: string | null;
             /** Size */
             size?: number | null;
             source: components["schemas"]["ImageSource"];
+            /** @default unknown */
+            use: components["schemas"]["ImageUse"];
+            /** @default public */
+            visibility: components["schemas"]["Visibility"];
             /** Workspace Id */
             workspace_id?: string | null;
         };
@@ -480,6 +1332,8 @@ export interface components {
          *     container, which loses what was installed in the old one: `discard_changes` agrees to that.
          */
         InstanceChange: {
+            /** Code Source */
+            code_source?: string | null;
             /**
              * Discard Changes
              * @default false
@@ -489,6 +1343,10 @@ export interface components {
             display_name?: string | null;
             /** Image */
             image?: string | null;
+            /** Priority */
+            priority?: number | null;
+            /** Resource Group */
+            resource_group?: string | null;
             /** Spec */
             spec?: string | null;
         };
@@ -497,6 +1355,8 @@ export interface components {
          * @description A new instance. Without a name one is made from the display name; one of both is needed.
          */
         InstanceCreate: {
+            /** Code Source */
+            code_source?: string | null;
             /** Display Name */
             display_name: string | null;
             /**
@@ -509,6 +1369,22 @@ export interface components {
              * @description The hub's named-server name.
              */
             name?: string | null;
+            /**
+             * Priority
+             * @description 1 to 9; None: 5 or less.
+             */
+            priority?: number | null;
+            /**
+             * Queue
+             * @description Wait when it does not fit now; else refuse.
+             * @default true
+             */
+            queue: boolean;
+            /**
+             * Resource Group
+             * @description None: the first that offers the spec.
+             */
+            resource_group?: string | null;
             /**
              * Spec
              * @description Name of a spec.
@@ -526,6 +1402,19 @@ export interface components {
             workspace?: string | null;
         };
         /**
+         * InstanceStart
+         * @description How to start: what is None stays as it was.
+         */
+        InstanceStart: {
+            /** Priority */
+            priority?: number | null;
+            /**
+             * Queue
+             * @default true
+             */
+            queue: boolean;
+        };
+        /**
          * InstanceState
          * @description The words that the DSW API uses, and no others.
          * @enum {string}
@@ -534,8 +1423,13 @@ export interface components {
         /**
          * InstanceView
          * @description An instance as its owner sees it. `url` is its path below the hub's public address.
+         *
+         *     `access` is the caller's own when it is shared with them, and None for the owner.
          */
         InstanceView: {
+            access?: components["schemas"]["Access"] | null;
+            /** Code Source */
+            code_source?: string | null;
             /**
              * Created At
              * Format: date-time
@@ -565,10 +1459,21 @@ export interface components {
             /** Percent */
             percent?: number | null;
             /**
+             * Priority
+             * @default 5
+             */
+            priority: number;
+            queue?: components["schemas"]["QueuePlace"] | null;
+            /**
              * Reason
              * @default
              */
             reason: string;
+            /**
+             * Resource Group
+             * @default
+             */
+            resource_group: string;
             spec: components["schemas"]["Spec"];
             /** Started At */
             started_at?: string | null;
@@ -579,6 +1484,34 @@ export interface components {
             url: string;
             /** Workspace Id */
             workspace_id: string;
+        };
+        /**
+         * Limits
+         * @description Upper limits; what is None has none, 0 means not at all. `gpus` by type, `*` for all.
+         */
+        Limits: {
+            /**
+             * Cpu
+             * @description Cores.
+             */
+            cpu?: number | null;
+            /**
+             * Gpus
+             * @description GPUs by type; `*` is all types together.
+             */
+            gpus?: {
+                [key: string]: number;
+            };
+            /**
+             * Instances
+             * @description Running instances.
+             */
+            instances?: number | null;
+            /**
+             * Memory
+             * @description Bytes of memory.
+             */
+            memory?: number | null;
         };
         /**
          * Me
@@ -600,6 +1533,69 @@ export interface components {
             /** Version */
             version: string;
         };
+        /**
+         * MemberPut
+         * @description A member's roles in full; a disabled member keeps them and has no access.
+         *
+         *     Only who has roles by a group may have none here.
+         */
+        MemberPut: {
+            /**
+             * Disabled
+             * @default false
+             */
+            disabled: boolean;
+            /** Roles */
+            roles: string[];
+        };
+        /**
+         * MemberView
+         * @description A member. `group_roles` follow the identity provider's groups and are not changed here.
+         */
+        MemberView: {
+            /**
+             * Added At
+             * Format: date-time
+             */
+            added_at: string;
+            /** Added By */
+            added_by: string;
+            /** Disabled */
+            disabled: boolean;
+            /** Group Roles */
+            group_roles?: string[];
+            /** Roles */
+            roles: string[];
+            /** Username */
+            username: string;
+        };
+        /**
+         * Outcome
+         * @description How an attempt ended.
+         * @enum {string}
+         */
+        Outcome: "done" | "denied";
+        /** Page[AuditView] */
+        Page_AuditView_: {
+            /** Items */
+            items: components["schemas"]["AuditView"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[CodeSourceView] */
+        Page_CodeSourceView_: {
+            /** Items */
+            items: components["schemas"]["CodeSourceView"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[CredentialView] */
+        Page_CredentialView_: {
+            /** Items */
+            items: components["schemas"]["CredentialView"][];
+            /** Next */
+            next?: string | null;
+        };
         /** Page[EventView] */
         Page_EventView_: {
             /** Items */
@@ -618,6 +1614,48 @@ export interface components {
         Page_InstanceView_: {
             /** Items */
             items: components["schemas"]["InstanceView"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[MemberView] */
+        Page_MemberView_: {
+            /** Items */
+            items: components["schemas"]["MemberView"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[QueueEntryView] */
+        Page_QueueEntryView_: {
+            /** Items */
+            items: components["schemas"]["QueueEntryView"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[QuotaView] */
+        Page_QuotaView_: {
+            /** Items */
+            items: components["schemas"]["QuotaView"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[ResourceGroupView] */
+        Page_ResourceGroupView_: {
+            /** Items */
+            items: components["schemas"]["ResourceGroupView"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[RoleView] */
+        Page_RoleView_: {
+            /** Items */
+            items: components["schemas"]["RoleView"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[ShareView] */
+        Page_ShareView_: {
+            /** Items */
+            items: components["schemas"]["ShareView"][];
             /** Next */
             next?: string | null;
         };
@@ -643,6 +1681,55 @@ export interface components {
             next?: string | null;
         };
         /**
+         * Policy
+         * @description What a workspace allows beyond its quotas.
+         *
+         *     A member may take what one of their roles allows, and ask for the highest priority of their
+         *     roles.
+         */
+        Policy: {
+            /** @description When an instance counts as idle. */
+            idle?: components["schemas"]["IdleRule"];
+            /**
+             * Images
+             * @description Catalog ids, or the words `official`, `custom`, `snapshot`. Empty: all.
+             */
+            images?: string[];
+            /**
+             * Max Priority
+             * @description The highest priority by role; 5 for a role that is not listed.
+             */
+            max_priority?: {
+                [key: string]: number;
+            };
+            /**
+             * Max Run Minutes
+             * @description Minutes after which a run is ended; 0: never.
+             * @default 0
+             */
+            max_run_minutes: number;
+            /**
+             * On Removal
+             * @description What happens to the instances of a member who leaves; what is on the NAS stays.
+             * @default stop
+             * @enum {string}
+             */
+            on_removal: "stop" | "delete";
+            /**
+             * Specs
+             * @description Specs by role; all for a role that is not listed.
+             */
+            specs?: {
+                [key: string]: string[];
+            };
+            /**
+             * Sudo
+             * @description Whether users may become root inside.
+             * @default true
+             */
+            sudo: boolean;
+        };
+        /**
          * Problem
          * @description RFC 9457 problem details; `detail` is a sentence for people, `code` a word for programs.
          */
@@ -665,11 +1752,219 @@ export interface components {
             type: string;
         };
         /**
-         * Role
-         * @description What a member is in a workspace.
-         * @enum {string}
+         * QueueEntryView
+         * @description One who waits. `place` counts from 1; `waiting_for` is a sentence; the estimate, in seconds
+         *     until it can start, is there when past runs tell one.
          */
-        Role: "owner" | "admin" | "developer" | "operator" | "labeler" | "guest";
+        QueueEntryView: {
+            /** Ahead */
+            ahead: number;
+            /** Display Name */
+            display_name: string;
+            /** Estimate Seconds */
+            estimate_seconds?: number | null;
+            /** Instance Id */
+            instance_id: string;
+            /** Name */
+            name: string;
+            /** Owner */
+            owner: string;
+            /** Place */
+            place: number;
+            /** Priority */
+            priority: number;
+            /**
+             * Queued At
+             * Format: date-time
+             */
+            queued_at: string;
+            /** Resource Group */
+            resource_group: string;
+            /** Spec */
+            spec: string;
+            /** Waiting For */
+            waiting_for: string;
+            /** Workspace Id */
+            workspace_id: string;
+        };
+        /**
+         * QueueMove
+         * @description A new place, one of: another priority, right before another entry, the very end.
+         */
+        QueueMove: {
+            /** Before */
+            before?: string | null;
+            /**
+             * Last
+             * @default false
+             */
+            last: boolean;
+            /** Priority */
+            priority?: number | null;
+        };
+        /**
+         * QueuePlace
+         * @description Where a queued instance stands, and for what; the estimate in seconds, if any.
+         */
+        QueuePlace: {
+            /** Ahead */
+            ahead: number;
+            /** Estimate Seconds */
+            estimate_seconds?: number | null;
+            /** Place */
+            place: number;
+            /** Waiting For */
+            waiting_for: string;
+        };
+        /**
+         * Quota
+         * @description What a workspace may use of one resource group, and the caps inside it.
+         *
+         *     `limits` and `storage` are given by platform administrators; the caps divide what was given.
+         *     `members` replaces `per_member` for those whom it names. A role's cap holds for each member
+         *     who has that role. `storage` counts bytes of the workspace's folders and saved images.
+         */
+        Quota: {
+            /** @description Of the workspace as a whole. */
+            limits?: components["schemas"]["Limits"];
+            /**
+             * Members
+             * @description Of single members.
+             */
+            members?: {
+                [key: string]: components["schemas"]["Limits"];
+            };
+            /**
+             * Per Band
+             * @description Of all instances with such a priority together.
+             */
+            per_band?: {
+                [key: string]: components["schemas"]["Limits"];
+            };
+            /** @description Of each member. */
+            per_member?: components["schemas"]["Limits"];
+            /**
+             * Per Role
+             * @description Of each member with the role.
+             */
+            per_role?: {
+                [key: string]: components["schemas"]["Limits"];
+            };
+            /**
+             * Storage
+             * @description Bytes of folders and saved images.
+             */
+            storage?: number | null;
+        };
+        /**
+         * QuotaView
+         * @description A workspace's quota in one resource group, and what is used of it.
+         */
+        QuotaView: {
+            quota: components["schemas"]["Quota"];
+            /** Resource Group */
+            resource_group: string;
+            /** Storage Used */
+            storage_used?: number | null;
+            /** Used */
+            used: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * ResourceGroupView
+         * @description A pool of compute. `allowed` is what may be handed out of it, overcommitment included.
+         */
+        ResourceGroupView: {
+            /** Allowed */
+            allowed: {
+                [key: string]: number;
+            };
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /** Discovered */
+            discovered: boolean;
+            /** Gpus */
+            gpus?: components["schemas"]["GpuView"][];
+            /** Name */
+            name: string;
+            /** Specs */
+            specs: string[];
+            /** Used */
+            used: {
+                [key: string]: number;
+            };
+            /**
+             * Waiting
+             * @default 0
+             */
+            waiting: number;
+        };
+        /**
+         * RolePut
+         * @description A custom role: any of the actions that a workspace has.
+         */
+        RolePut: {
+            /** Actions */
+            actions: components["schemas"]["Action"][];
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+        };
+        /**
+         * RoleView
+         * @description A role of a workspace, built-in ones included.
+         */
+        RoleView: {
+            /** Actions */
+            actions: components["schemas"]["Action"][];
+            /** Builtin */
+            builtin: boolean;
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /** Name */
+            name: string;
+        };
+        /**
+         * SharePut
+         * @description Share with one member (`user`), or with everybody in the workspace (`user` is None).
+         */
+        SharePut: {
+            /** @default view */
+            access: components["schemas"]["Access"];
+            /** User */
+            user?: string | null;
+        };
+        /**
+         * ShareView
+         * @description A share. `user` is None when it is for the whole workspace; `active` once it holds.
+         */
+        ShareView: {
+            access: components["schemas"]["Access"];
+            /** Active */
+            active: boolean;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /** Id */
+            id: string;
+            /** Instance Id */
+            instance_id: string;
+            /** User */
+            user?: string | null;
+        };
         /**
          * SnapshotCreate
          * @description Save an instance as an image of this name (any text, shown in the catalog).
@@ -760,6 +2055,12 @@ export interface components {
              */
             gpu: number;
             /**
+             * Gpu Shared
+             * @description Whether its GPUs are shares of devices that others use too.
+             * @default false
+             */
+            gpu_shared: boolean;
+            /**
              * Gpu Type
              * @description Their type, a word of `gpus`; empty: any.
              * @default
@@ -789,25 +2090,140 @@ export interface components {
             shared_memory: number;
         };
         /**
+         * UsageBy
+         * @description What the lines of a report are for.
+         * @enum {string}
+         */
+        UsageBy: "user" | "workspace" | "resource_group" | "day";
+        /**
+         * UsageLine
+         * @description Hours of use of one user, workspace, resource group or day; memory in GiB-hours.
+         *
+         *     `key` is a workspace's name, or its id when it is no more; a day is one in UTC. `storage` in
+         *     bytes is what a user or a workspace keeps now in folders and saved images; None: not known.
+         */
+        UsageLine: {
+            /** Cpu Hours */
+            cpu_hours: number;
+            /** Gpu Hours */
+            gpu_hours: number;
+            /** Hours */
+            hours: number;
+            /** Key */
+            key: string;
+            /** Memory Gib Hours */
+            memory_gib_hours: number;
+            /** Runs */
+            runs: number;
+            /** Storage */
+            storage?: number | null;
+        };
+        /**
+         * UsageReport
+         * @description The lines of a report from `since` to `until`, by their keys.
+         */
+        UsageReport: {
+            by: components["schemas"]["UsageBy"];
+            /** Lines */
+            lines: components["schemas"]["UsageLine"][];
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+        };
+        /**
+         * Visibility
+         * @description Who sees an image: its owner, the members of its workspace, everybody.
+         * @enum {string}
+         */
+        Visibility: "private" | "workspace" | "public";
+        /**
+         * Visitors
+         * @description Who else than its owner may use an instance now, and how far. For its own server.
+         */
+        Visitors: {
+            /** Access */
+            access: {
+                [key: string]: components["schemas"]["Access"];
+            };
+        };
+        /**
+         * WorkspaceChange
+         * @description What may change later; what is None stays. A policy is replaced as a whole.
+         */
+        WorkspaceChange: {
+            /** Archived */
+            archived?: boolean | null;
+            /** Description */
+            description?: string | null;
+            /** Display Name */
+            display_name?: string | null;
+            policy?: components["schemas"]["Policy"] | null;
+        };
+        /**
+         * WorkspaceCreate
+         * @description A new workspace; `owner` (None: who makes it) becomes its first member. Its quotas are those
+         *     of the default.
+         */
+        WorkspaceCreate: {
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Display Name
+             * @default
+             */
+            display_name: string;
+            /**
+             * Name
+             * @description In URLs and commands; fixed.
+             */
+            name: string;
+            /** Owner */
+            owner?: string | null;
+            policy?: components["schemas"]["Policy"];
+        };
+        /**
          * WorkspaceView
-         * @description A team's tenancy and the caller's roles in it.
+         * @description A team's tenancy, and the caller's roles and actions in it.
          */
         WorkspaceView: {
+            /** Actions */
+            actions: components["schemas"]["Action"][];
+            /** Archived At */
+            archived_at?: string | null;
             /**
              * Created At
              * Format: date-time
              */
             created_at: string;
+            /**
+             * Description
+             * @default
+             */
+            description: string;
             /** Display Name */
             display_name: string;
             /** Id */
             id: string;
+            /**
+             * Members
+             * @default 0
+             */
+            members: number;
             /** Name */
             name: string;
+            policy: components["schemas"]["Policy"];
             /** Roles */
-            roles: components["schemas"]["Role"][];
-            /** Sudo */
-            sudo: boolean;
+            roles: string[];
         };
     };
     responses: never;
@@ -818,9 +2234,335 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    stream_everything_services_dsw_api_events_stream_get: {
+    get_audit_services_dsw_api_audit_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+                /** @description By id or name. None: all, platform admins. */
+                workspace?: string | null;
+                /** @description Who did it, also by an instance of theirs. */
+                actor?: string | null;
+                action?: components["schemas"]["Action"] | null;
+                /** @description The object's id. */
+                object?: string | null;
+                outcome?: components["schemas"]["Outcome"] | null;
+                /** @description From this moment on; UTC unless it says. */
+                since?: string | null;
+                /** @description Before this moment. */
+                until?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AuditView_"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_audit_csv_services_dsw_api_audit_csv_get: {
+        parameters: {
+            query?: {
+                /** @description By id or name. None: all, platform admins. */
+                workspace?: string | null;
+                /** @description Who did it, also by an instance of theirs. */
+                actor?: string | null;
+                action?: components["schemas"]["Action"] | null;
+                /** @description The object's id. */
+                object?: string | null;
+                outcome?: components["schemas"]["Outcome"] | null;
+                /** @description From this moment on; UTC unless it says. */
+                since?: string | null;
+                /** @description Before this moment. */
+                until?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_code_sources_services_dsw_api_code_sources_get: {
+        parameters: {
+            query?: {
+                /** @description Id or name. */
+                workspace?: string | null;
+                /** @description A part of the name. */
+                name?: string | null;
+                /** @description At most so many items. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_CodeSourceView_"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_code_source_services_dsw_api_code_sources_post: {
         parameters: {
             query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters. The same key makes it once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodeSourceCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CodeSourceView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_code_source_services_dsw_api_code_sources__code_source_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code_source_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CodeSourceView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_code_source_services_dsw_api_code_sources__code_source_id__delete: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that GET answered: change it only if it is still the same. `*`: if it is there at all. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                code_source_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_credentials_services_dsw_api_credentials_get: {
+        parameters: {
+            query?: {
+                workspace?: string | null;
+                /** @description At most so many items. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_CredentialView_"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_credential_services_dsw_api_credentials_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters. The same key makes it once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CredentialCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CredentialView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_credential_services_dsw_api_credentials__credential_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                credential_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stream_everything_services_dsw_api_events_stream_get: {
+        parameters: {
+            query?: {
+                /** @description Those of others too, where you may see them. */
+                all?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -849,7 +2591,22 @@ export interface operations {
     };
     list_images_services_dsw_api_images_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Id or name. */
+                workspace?: string | null;
+                source?: components["schemas"]["ImageSource"] | null;
+                visibility?: components["schemas"]["Visibility"] | null;
+                use?: components["schemas"]["ImageUse"] | null;
+                name?: string | null;
+                framework?: string | null;
+                python?: string | null;
+                cuda?: string | null;
+                os?: string | null;
+                /** @description At most so many items. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -863,6 +2620,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_ImageView_"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_image_services_dsw_api_images_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters. The same key makes it once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImageAdd"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImageView"];
                 };
             };
             /** @description What was wrong and what to do */
@@ -910,7 +2703,10 @@ export interface operations {
     delete_image_services_dsw_api_images__image_id__delete: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag that GET answered: change it only if it is still the same. `*`: if it is there at all. */
+                "If-Match"?: string | null;
+            };
             path: {
                 image_id: string;
             };
@@ -936,11 +2732,157 @@ export interface operations {
             };
         };
     };
+    change_image_services_dsw_api_images__image_id__patch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that GET answered: change it only if it is still the same. `*`: if it is there at all. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                image_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImageChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImageView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    check_image_services_dsw_api_images__image_id__check_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                image_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImageView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_lineage_services_dsw_api_images__image_id__lineage_get: {
+        parameters: {
+            query?: {
+                /** @description At most so many items. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                image_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ImageView_"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_usage_services_dsw_api_images__image_id__usage_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                image_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImageUsage"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_instances_services_dsw_api_instances_get: {
         parameters: {
             query?: {
-                /** @description Administrators only. */
+                /** @description Those of others too, where you may see them. */
                 all?: boolean;
+                /** @description Those that others share with you. */
+                shared?: boolean;
+                state?: components["schemas"]["InstanceState"] | null;
+                workspace?: string | null;
+                owner?: string | null;
+                name?: string | null;
+                /** @description At most so many items. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
             };
             header?: never;
             path?: never;
@@ -971,7 +2913,10 @@ export interface operations {
     create_instance_services_dsw_api_instances_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters. The same key makes it once. */
+                "Idempotency-Key"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1066,7 +3011,10 @@ export interface operations {
     change_instance_services_dsw_api_instances__instance_id__patch: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag that GET answered: change it only if it is still the same. `*`: if it is there at all. */
+                "If-Match"?: string | null;
+            };
             path: {
                 instance_id: string;
             };
@@ -1103,6 +3051,10 @@ export interface operations {
             query?: {
                 /** @description Only events with a greater id. */
                 after?: number;
+                /** @description At most so many items. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
             };
             header?: never;
             path: {
@@ -1165,10 +3117,117 @@ export interface operations {
             };
         };
     };
-    create_snapshot_services_dsw_api_instances__instance_id__snapshots_post: {
+    list_shares_services_dsw_api_instances__instance_id__shares_get: {
+        parameters: {
+            query?: {
+                /** @description At most so many items. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ShareView_"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_share_services_dsw_api_instances__instance_id__shares_put: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that GET answered: change it only if it is still the same. `*`: if it is there at all. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SharePut"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShareView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_share_services_dsw_api_instances__instance_id__shares__share_id__delete: {
         parameters: {
             query?: never;
             header?: never;
+            path: {
+                instance_id: string;
+                share_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_snapshot_services_dsw_api_instances__instance_id__snapshots_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters. The same key makes it once. */
+                "Idempotency-Key"?: string | null;
+            };
             path: {
                 instance_id: string;
             };
@@ -1209,7 +3268,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["InstanceStart"] | null;
+            };
+        };
         responses: {
             /** @description Successful Response */
             202: {
@@ -1262,6 +3325,37 @@ export interface operations {
             };
         };
     };
+    get_visitors_services_dsw_api_instances__instance_id__visitors_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Visitors"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_me_services_dsw_api_me_get: {
         parameters: {
             query?: never;
@@ -1291,10 +3385,148 @@ export interface operations {
             };
         };
     };
+    list_queue_services_dsw_api_queue_get: {
+        parameters: {
+            query?: {
+                workspace?: string | null;
+                resource_group?: string | null;
+                /** @description At most so many items. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_QueueEntryView_"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_in_queue_services_dsw_api_queue__instance_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    move_in_queue_services_dsw_api_queue__instance_id__patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QueueMove"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueEntryView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_resource_groups_services_dsw_api_resource_groups_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_ResourceGroupView_"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_snapshots_services_dsw_api_snapshots_get: {
         parameters: {
             query?: {
+                /** @description Those of others too, where you may see them. */
+                all?: boolean;
                 instance?: string | null;
+                /** @description Id or name. */
+                workspace?: string | null;
+                state?: components["schemas"]["SnapshotState"] | null;
+                /** @description At most so many items. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
             };
             header?: never;
             path?: never;
@@ -1387,7 +3619,12 @@ export interface operations {
     list_events_services_dsw_api_snapshots__snapshot_id__events_get: {
         parameters: {
             query?: {
+                /** @description Only events with a greater id. */
                 after?: number;
+                /** @description At most so many items. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
             };
             header?: never;
             path: {
@@ -1446,9 +3683,92 @@ export interface operations {
             };
         };
     };
+    get_usage_services_dsw_api_usage_get: {
+        parameters: {
+            query?: {
+                by?: components["schemas"]["UsageBy"];
+                /** @description By id or name. */
+                workspace?: string | null;
+                user?: string | null;
+                resource_group?: string | null;
+                /** @description None: the first of the month that ends with `until`, in UTC. */
+                since?: string | null;
+                /** @description None: now. */
+                until?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageReport"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_usage_csv_services_dsw_api_usage_csv_get: {
+        parameters: {
+            query?: {
+                by?: components["schemas"]["UsageBy"];
+                /** @description By id or name. */
+                workspace?: string | null;
+                user?: string | null;
+                resource_group?: string | null;
+                /** @description None: the first of the month that ends with `until`, in UTC. */
+                since?: string | null;
+                /** @description None: now. */
+                until?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_workspaces_services_dsw_api_workspaces_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description At most so many items. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -1475,7 +3795,260 @@ export interface operations {
             };
         };
     };
+    create_workspace_services_dsw_api_workspaces_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters. The same key makes it once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WorkspaceCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkspaceView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_workspace_services_dsw_api_workspaces__workspace__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name. */
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkspaceView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_workspace_services_dsw_api_workspaces__workspace__delete: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that GET answered: change it only if it is still the same. `*`: if it is there at all. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                /** @description Id or name. */
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_workspace_services_dsw_api_workspaces__workspace__patch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that GET answered: change it only if it is still the same. `*`: if it is there at all. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                /** @description Id or name. */
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WorkspaceChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkspaceView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_members_services_dsw_api_workspaces__workspace__members_get: {
+        parameters: {
+            query?: {
+                /** @description At most so many items. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name. */
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_MemberView_"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_member_services_dsw_api_workspaces__workspace__members__username__put: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that GET answered: change it only if it is still the same. `*`: if it is there at all. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                /** @description Id or name. */
+                workspace: string;
+                /** @description As the hub knows it. */
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MemberPut"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemberView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_member_services_dsw_api_workspaces__workspace__members__username__delete: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that GET answered: change it only if it is still the same. `*`: if it is there at all. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                /** @description Id or name. */
+                workspace: string;
+                /** @description As the hub knows it. */
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_quotas_services_dsw_api_workspaces__workspace__quotas_get: {
         parameters: {
             query?: never;
             header?: never;
@@ -1492,8 +4065,215 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["WorkspaceView"];
+                    "application/json": components["schemas"]["Page_QuotaView_"];
                 };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_quota_services_dsw_api_workspaces__workspace__quotas__resource_group__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                resource_group: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuotaView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_quota_services_dsw_api_workspaces__workspace__quotas__resource_group__put: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that GET answered: change it only if it is still the same. `*`: if it is there at all. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                workspace: string;
+                resource_group: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Quota"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuotaView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_quota_services_dsw_api_workspaces__workspace__quotas__resource_group__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace: string;
+                resource_group: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_roles_services_dsw_api_workspaces__workspace__roles_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name. */
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_RoleView_"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_role_services_dsw_api_workspaces__workspace__roles__role__put: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that GET answered: change it only if it is still the same. `*`: if it is there at all. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                /** @description Id or name. */
+                workspace: string;
+                role: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RolePut"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoleView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_role_services_dsw_api_workspaces__workspace__roles__role__delete: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that GET answered: change it only if it is still the same. `*`: if it is there at all. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                /** @description Id or name. */
+                workspace: string;
+                role: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What was wrong and what to do */
             "4XX": {

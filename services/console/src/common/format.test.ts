@@ -10,6 +10,7 @@ const SPEC: Spec = {
   shared_memory: 1024 ** 3,
   gpu: 2,
   gpu_type: "A100",
+  gpu_shared: false,
   pids: 4096,
   description: "",
 };

@@ -81,6 +81,7 @@ function CreateForm(props: FormProps) {
       image: chosen,
       spec,
       start,
+      queue: true,
     };
     create.mutate(body, { onSuccess: onDone });
   }
