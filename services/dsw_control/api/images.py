@@ -12,20 +12,23 @@ from dsw_control.api.conditions import IfMatch, tagged
 from dsw_control.api.dependencies import CallerDep, ControlDep, OnceDep, PageDep, does
 from dsw_control.api.schemas import Page
 from dsw_control.assets import image_changes, image_checks, image_removal, image_usage, images
+from dsw_control.store.paging import PageRequest
 
 router = APIRouter(prefix="/images", tags=["images"])
 
 ImageId = Annotated[str, Path(max_length=80)]
 
 
+class ImagePageQuery(ImageFilter, PageRequest):
+    """Which images, and which page of them."""
+
+
 @router.get("", **does(Action.IMAGE_READ))
 async def list_images(
-    control: ControlDep,
-    caller: CallerDep,
-    wanted: Annotated[ImageFilter, Query()],
-    page: PageDep,
+    control: ControlDep, caller: CallerDep, wanted: Annotated[ImagePageQuery, Query()]
 ) -> Page[ImageView]:
     """The images that you may start from, official ones first, then the newest."""
+    page = PageRequest(limit=wanted.limit, cursor=wanted.cursor)
     items, following = await images.list_images(control, caller, wanted, page)
     return Page(items=items, next=following)
 
