@@ -116,14 +116,19 @@ def _section(part: Part, current: Mapping[str, Any], wanted: Mapping[str, Any]) 
 def _step(part: Part, key: str, before: Any, after: Any) -> Step:
     told = ""
     if after is not None:
-        told = _changes(before, after) if before is not None else _content(after)
+        told = _changes(before, after) if before is not None else _content(part, key, after)
     text = f"{part} {key}: {told}" if told else f"{part} {key}"
     return Step(part=part, key=key, before=before, after=after, text=text)
 
 
-def _content(value: BaseModel) -> str:
-    shown = _leaves(value)
-    return ", ".join(f"{name} {text}" for name, text in shown.items() if text not in ("", "no"))
+def _content(part: Part, key: str, value: BaseModel) -> str:
+    """What is new, without what it would be anyway."""
+    usual = _leaves(nothing(key).settings) if part is Part.WORKSPACE else {}
+    return ", ".join(
+        f"{name} {text or 'none'}"
+        for name, text in _leaves(value).items()
+        if text != usual.get(name, "no" if text == "no" else "")
+    )
 
 
 def _changes(before: BaseModel, after: BaseModel) -> str:
