@@ -112,6 +112,20 @@ def test_control_cannot_become_or_change_users(
     assert control.request(method, path, json={"admin": True}).status_code in (403, 404)
 
 
+def test_control_reads_who_is_in_a_group_and_changes_none(
+    process_bench: Bench, control: httpx.Client
+) -> None:
+    process_bench.admin.post("/users/bob")
+    made = process_bench.admin.post("/groups/ml", json={"users": ["bob"]})
+    assert made.status_code == 201, made.text
+    assert control.get("/groups/ml").json()["users"] == ["bob"]
+    assert control.get("/groups/none").status_code == 404
+    for method, path in (("POST", "/users"), ("DELETE", "/users"), ("DELETE", ""), ("PUT", "")):
+        answer = control.request(method, f"/groups/ml{path}", json={"users": ["alice"]})
+        assert answer.status_code in (403, 404, 405), (method, path)
+    assert control.get("/groups/ml").json()["users"] == ["bob"]
+
+
 def test_a_user_s_own_token_reaches_the_control_service(process_bench: Bench) -> None:
     made = process_bench.admin.post("/users/alice/tokens", json={"note": "mine"}).json()
     me = process_bench.hub.client(made["token"]).get("/user").json()
