@@ -12,6 +12,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,13 +29,15 @@ if TYPE_CHECKING:
 class Progress:
     """`state` is Cloning, Ready, Failed, or None where there is no code source.
 
-    `message` is for people, and empty when there is nothing new to tell.
+    `message` is for people, and empty when there is nothing new to tell. `ended_at` is a moment in
+    UTC, by ISO 8601.
     """
 
     state: str | None = None
     directory: str = ""
     percent: int | None = None
     message: str = ""
+    ended_at: str = ""
 
 
 class CannotClone(Exception):
@@ -79,6 +82,8 @@ class Checkout:
         except OSError as error:
             message = f"Nothing was cloned: {error.strerror or error}."
             self.progress = replace(self.progress, state="Failed", message=message)
+        moment = datetime.now(UTC).isoformat(timespec="seconds")
+        self.progress = replace(self.progress, ended_at=moment)
         if self.progress.message:
             self._log.info("Code source: %s", self.progress.message)
 

@@ -1,6 +1,12 @@
 /** How the routes of the server extension are called, and what their refusals mean. */
 
-import type { IApi, IMetrics, ISnapshot, ISnapshotRequest } from './tokens.js';
+import type {
+  IApi,
+  ICodeProgress,
+  IMetrics,
+  ISnapshot,
+  ISnapshotRequest
+} from './tokens.js';
 
 /** As much of `fetch` as is needed; the path is below `{base_url}dsw/api/`. */
 export type Fetch = (
@@ -28,6 +34,10 @@ export class Api implements IApi {
 
   metrics(): Promise<IMetrics> {
     return this._call('GET', 'metrics');
+  }
+
+  code(): Promise<ICodeProgress> {
+    return this._call('GET', 'code');
   }
 
   async snapshots(): Promise<ISnapshot[]> {

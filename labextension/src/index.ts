@@ -8,6 +8,7 @@ import {
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { IMainMenu } from '@jupyterlab/mainmenu';
 import { IStatusBar } from '@jupyterlab/statusbar';
+import { CodeCheckout } from './codeCheckout.js';
 import { takeTerminalRequest } from './openTerminal.js';
 import { consoleUrl, makeApi } from './request.js';
 import { ResourceStatus } from './resourceStatus.js';
@@ -70,4 +71,17 @@ const openTerminal: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default [saveAsImage, resourceStatus, openTerminal];
+const codeCheckout: JupyterFrontEndPlugin<void> = {
+  id: 'jupyterhub-dsw:code-checkout',
+  description: 'Shows how the code source is cloned into the instance.',
+  autoStart: true,
+  activate: (app: JupyterFrontEnd) => {
+    const feature = new CodeCheckout(
+      makeApi(app.serviceManager.serverSettings)
+    );
+    // Outside the workbench there is nothing to clone, and nothing to say about it.
+    void app.restored.then(() => feature.run()).catch(() => undefined);
+  }
+};
+
+export default [saveAsImage, resourceStatus, openTerminal, codeCheckout];

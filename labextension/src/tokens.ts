@@ -50,9 +50,19 @@ export interface IMetrics {
   gpus: IGpu[];
 }
 
+/** How far the clone of the code source is; without a state there is no code source. */
+export interface ICodeProgress {
+  state: 'Cloning' | 'Ready' | 'Failed' | null;
+  directory: string;
+  percent: number | null;
+  message: string;
+  ended_at: string;
+}
+
 /** The routes of the server extension, whoever carries them. */
 export interface IApi {
   metrics(): Promise<IMetrics>;
+  code(): Promise<ICodeProgress>;
   snapshots(): Promise<ISnapshot[]>;
   snapshot(id: string): Promise<ISnapshot>;
   save(request: ISnapshotRequest): Promise<ISnapshot>;

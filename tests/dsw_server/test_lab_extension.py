@@ -170,3 +170,21 @@ def test_the_status_bar_warns_and_tells_of_kills(
     expect(status.locator(".dsw-mod-warning")).to_have_text("Memory 3.9 / 4 GiB")
     assert "GPU 0 (A100): 30 %" in (status.get_attribute("title") or "")
     expect(notification(page, "A process was killed: out of memory")).to_be_visible()
+
+
+def test_a_clone_is_shown_and_its_end_is_told_once(
+    page: Page, lab: Server, control: StandInControl
+) -> None:
+    control.progress = {"state": "Saved"}
+    shown = {"state": "Cloning", "directory": "model", "percent": 40, "message": "", "ended_at": ""}
+    page.route("**/dsw/api/code*", lambda route: route.fulfill(json=shown))
+    open_lab(page, lab)
+    expect(notification(page, "Cloning the code into model: 40 %")).to_be_visible()
+    failed = {"state": "Failed", "message": "Remote branch x not found.", "ended_at": "noon"}
+    shown.update(failed)
+    expect(notification(page, "Remote branch x not found.")).to_be_visible()
+    expect(notification(page, "Cloning")).to_have_count(0)
+    with page.expect_response("**/dsw/api/code*"):
+        page.reload()
+    expect(page.locator("#jupyterlab-splash")).to_have_count(0, timeout=60_000)
+    expect(notification(page, "Remote branch")).to_have_count(0)
