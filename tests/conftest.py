@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -81,12 +82,19 @@ def postgresql() -> Iterator[str]:
 @pytest.fixture
 def start_registry(tmp_path: Path) -> Iterator[Callable[..., str]]:
     """Starts registries on loopback; answers `127.0.0.1:port`."""
+    with registries(tmp_path) as start:
+        yield start
+
+
+@contextmanager
+def registries(parent: Path) -> Iterator[Callable[..., str]]:
+    """A function that starts registries, which end with the block."""
     started: list[subprocess.Popen[bytes]] = []
 
     def start(auth: str = "") -> str:
         port = an_unused_port()
-        config = tmp_path / f"registry-{port}.yml"
-        folder = tmp_path / f"registry-{port}"
+        config = parent / f"registry-{port}.yml"
+        folder = parent / f"registry-{port}"
         config.write_text(REGISTRY.format(port=port, folder=folder, auth=auth))
         started.append(
             subprocess.Popen(

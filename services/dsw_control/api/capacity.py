@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from dsw.names import id_pattern
 from dsw.queueing import QueueEntryView, QueueMove
@@ -21,6 +21,13 @@ router = APIRouter(tags=["capacity"])
 WorkspaceKey = Annotated[str, Path(max_length=80)]
 GroupName = Annotated[str, Path(max_length=40)]
 InstanceId = Annotated[str, Path(pattern=id_pattern("dsw"))]
+
+
+async def _quota(workspace: WorkspaceKey, resource_group: GroupName) -> tuple[str, str]:
+    return workspace, resource_group
+
+
+QuotaKey = Annotated[tuple[str, str], Depends(_quota)]
 
 
 @router.get("/resource-groups", **does(Action.SPEC_LIST))
@@ -42,24 +49,23 @@ async def get_quota(
     control: ControlDep,
     caller: CallerDep,
     response: Response,
-    workspace: WorkspaceKey,
-    resource_group: GroupName,
+    key: QuotaKey,
 ) -> QuotaView:
     """The quota of the workspace in one resource group."""
-    return tagged(response, await quotas.get_quota(control, caller, (workspace, resource_group)))
+    return tagged(response, await quotas.get_quota(control, caller, key))
 
 
 @router.put("/workspaces/{workspace}/quotas/{resource_group}", **does(Action.CAP_CHANGE))
 async def put_quota(
     control: ControlDep,
     caller: CallerDep,
-    workspace: WorkspaceKey,
-    resource_group: GroupName,
+    key: QuotaKey,
     body: Quota,
+    response: Response,
     if_match: IfMatch = None,
 ) -> QuotaView:
     """Set it as a whole. Limits, storage and bands are for platform administrators."""
-    return await quotas.put_quota(control, caller, (workspace, resource_group), body, if_match)
+    return tagged(response, await quotas.put_quota(control, caller, key, body, if_match))
 
 
 @router.delete(
@@ -67,11 +73,9 @@ async def put_quota(
     status_code=204,
     **does(Action.QUOTA_CHANGE),
 )
-async def delete_quota(
-    control: ControlDep, caller: CallerDep, workspace: WorkspaceKey, resource_group: GroupName
-) -> None:
+async def delete_quota(control: ControlDep, caller: CallerDep, key: QuotaKey) -> None:
     """Let the workspace use nothing of the resource group; what runs goes on."""
-    await quotas.delete_quota(control, caller, (workspace, resource_group))
+    await quotas.delete_quota(control, caller, key)
 
 
 @router.get("/queue", **does(Action.QUEUE_READ))

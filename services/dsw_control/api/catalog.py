@@ -9,6 +9,7 @@ from dsw.roles import Action
 from dsw.specs import Spec
 from dsw.workspaces import Me
 from dsw_control import instances
+from dsw_control.access import not_from_an_instance
 from dsw_control.api.dependencies import CallerDep, ControlDep, does
 from dsw_control.api.schemas import Page
 
@@ -36,4 +37,5 @@ async def get_me(control: ControlDep, caller: CallerDep) -> Me:
 @router.get("/specs", **does(Action.SPEC_LIST))
 async def list_specs(control: ControlDep, caller: CallerDep) -> Page[Spec]:
     """The sizes that an instance can have."""
+    not_from_an_instance(caller)
     return Page(items=control.settings.specs)

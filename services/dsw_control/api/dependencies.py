@@ -83,7 +83,10 @@ async def get_once(
     caller: CallerDep,
     idempotency_key: Annotated[
         str | None,
-        Header(description="1 to 255 visible ASCII characters. The same key makes it once."),
+        Header(
+            alias="Idempotency-Key",
+            description="1 to 255 visible ASCII characters. The same key makes it once.",
+        ),
     ] = None,
 ) -> Once | None:
     """The request as one that is done once, when it carries a key."""

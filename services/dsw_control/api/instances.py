@@ -86,10 +86,12 @@ async def change_instance(
     caller: CallerDep,
     instance_id: InstanceId,
     body: InstanceChange,
+    response: Response,
     if_match: IfMatch = None,
 ) -> InstanceView:
     """Change the display name, or the image or spec of a stopped instance."""
-    return await instances.change_instance(control, caller, instance_id, body, if_match)
+    view = await instances.change_instance(control, caller, instance_id, body, if_match)
+    return tagged(response, view)
 
 
 @router.delete("/{instance_id}", status_code=202, **does(Action.INSTANCE_USE_OWN))

@@ -8,7 +8,7 @@ from sqlalchemy.orm import aliased
 
 from dsw.images import ImageUsage, ImageView
 from dsw.roles import Action
-from dsw_control.access import readable_workspaces
+from dsw_control.access import not_from_an_instance, readable_workspaces
 from dsw_control.assets.images import seen
 from dsw_control.assets.sight import visible
 from dsw_control.auth import Caller
@@ -22,6 +22,7 @@ _ORDER = ((Image.created_at, False), (Image.id, False))
 
 async def usage_of(control: Control, caller: Caller, image_id: str) -> ImageUsage:
     """Who uses an image: by name as far as the caller may read instances, the others counted."""
+    not_from_an_instance(caller)
     async with control.db.read() as session:
         row = await seen(session, caller, image_id)
         names, others = await users_of(session, caller, row)
@@ -55,6 +56,7 @@ async def lineage_of(
 ) -> tuple[list[ImageView], str | None]:
     """What the image grew from, itself, and what grew from it, in the order in which they were
     made; images that the caller may not know of are left out."""
+    not_from_an_instance(caller)
     async with control.db.read() as session:
         row = await seen(session, caller, image_id)
         family = [select(part.c.id) for part in (_above(row.id), _below(row.id))]

@@ -10,6 +10,7 @@ from dsw.images import ImageFilter, ImageSource, ImageUse, ImageView, Visibility
 from dsw.plan import RegistryLogin
 from dsw.references import host_name
 from dsw.workspaces import Policy
+from dsw_control.access import not_from_an_instance
 from dsw_control.assets.credentials import secret_of
 from dsw_control.assets.official import OFFERED
 from dsw_control.assets.registry import own_login
@@ -31,6 +32,7 @@ async def list_images(
     request: PageRequest | None = None,
 ) -> tuple[list[ImageView], str | None]:
     """What the caller may start from: official images in their order, then the newest first."""
+    not_from_an_instance(caller)
     async with control.db.read() as session:
         clauses = await listed(session, caller, wanted or ImageFilter())
         query = select(Image).where(*clauses)
@@ -40,6 +42,7 @@ async def list_images(
 
 async def get_image(control: Control, caller: Caller, image_id: str) -> ImageView:
     """One image, retired ones included (lineage needs them)."""
+    not_from_an_instance(caller)
     async with control.db.read() as session:
         return image_view(await seen(session, caller, image_id))
 

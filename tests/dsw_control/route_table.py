@@ -1,0 +1,126 @@
+"""A request that works for each route that changes something: who may send it, and its body."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.dsw_control.apis import ADMIN
+
+OWNER, MEMBER = "ada", "bob"
+"""The owner and a developer of the workspace `team`. `ADMIN` administrates the platform."""
+
+WORKSPACE_SIZED = {"limits": {"cpu": 2}, "per_member": {"instances": 3}}
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A request. Words in braces in `body` stand for ids of the world, as those in the path do.
+
+    `world` names other objects than the usual ones for placeholders of the path, `also` actions
+    that are written down beside the route's own.
+    """
+
+    who: str = OWNER
+    body: Any = None
+    world: dict[str, str] = field(default_factory=dict)
+    also: frozenset[str] = frozenset()
+
+
+CHANGES: dict[str, Ask] = {
+    "PUT /workspaces/{workspace}/quotas/{resource_group}": Ask(
+        ADMIN, WORKSPACE_SIZED, also=frozenset({"quota.change"})
+    ),
+    "DELETE /workspaces/{workspace}/quotas/{resource_group}": Ask(ADMIN),
+    "PATCH /queue/{instance_id}": Ask(body={"priority": 4}, world={"instance_id": "queued"}),
+    "DELETE /queue/{instance_id}": Ask(world={"instance_id": "queued"}),
+    "POST /workspaces": Ask(ADMIN, {"name": "other", "owner": MEMBER}),
+    "PATCH /workspaces/{workspace}": Ask(body={"description": "Vision"}),
+    "DELETE /workspaces/{workspace}": Ask(ADMIN, world={"workspace": "empty"}),
+    "PUT /workspaces/{workspace}/members/{username}": Ask(body={"roles": ["operator"]}),
+    "DELETE /workspaces/{workspace}/members/{username}": Ask(),
+    "PUT /workspaces/{workspace}/roles/{role}": Ask(body={"actions": ["image.read"]}),
+    "DELETE /workspaces/{workspace}/roles/{role}": Ask(world={"role": "unused"}),
+    "POST /code-sources": Ask(
+        MEMBER, {"workspace": "team", "name": "model", "url": "https://git.example.org/model.git"}
+    ),
+    "DELETE /code-sources/{code_source_id}": Ask(),
+    "POST /instances": Ask(
+        body={
+            "workspace": "team",
+            "display_name": "New",
+            "image": "{image_id}",
+            "spec": "one",
+            "start": False,
+        }
+    ),
+    "PATCH /instances/{instance_id}": Ask(body={"display_name": "Another name"}),
+    "DELETE /instances/{instance_id}": Ask(),
+    "POST /instances/{instance_id}/start": Ask(body={"priority": 3}),
+    "POST /instances/{instance_id}/stop": Ask(world={"instance_id": "running"}),
+    "POST /instances/{instance_id}/snapshots": Ask(body={"name": "with torch"}),
+    "POST /snapshots/{snapshot_id}/cancel": Ask(),
+    "PUT /instances/{instance_id}/shares": Ask(body={"access": "view"}),
+    "DELETE /instances/{instance_id}/shares/{share_id}": Ask(),
+    "POST /images": Ask(
+        body={"workspace": "team", "name": "theirs", "reference": "{registry}/tools/theirs:1"}
+    ),
+    "PATCH /images/{image_id}": Ask(body={"name": "ours"}, world={"image_id": "saved"}),
+    "DELETE /images/{image_id}": Ask(world={"image_id": "saved"}),
+    "POST /images/{image_id}/check": Ask(world={"image_id": "saved"}),
+    "POST /credentials": Ask(
+        body={
+            "workspace": "team",
+            "name": "mirror",
+            "kind": "git",
+            "host": "git.example.org",
+            "secret": "of the mirror",
+        }
+    ),
+    "DELETE /credentials/{credential_id}": Ask(),
+    "POST /code-sources": Ask(
+        body={"workspace": "team", "name": "library", "url": "https://git.example.org/library"}
+    ),
+    "DELETE /code-sources/{code_source_id}": Ask(),
+}
+"""By method and path. A route that is not here fails the test: add how it works."""
+
+FROM_AN_INSTANCE = {
+    "GET /me",
+    "GET /instances",
+    "GET /instances/{instance_id}",
+    "GET /instances/{instance_id}/events",
+    "GET /instances/{instance_id}/events/stream",
+    "GET /instances/{instance_id}/visitors",
+    "POST /instances/{instance_id}/snapshots",
+    "GET /snapshots",
+    "GET /snapshots/{snapshot_id}",
+    "GET /snapshots/{snapshot_id}/events",
+    "POST /snapshots/{snapshot_id}/cancel",
+}
+"""All that the token of an instance reaches, and of these only what concerns that instance."""
+
+WHOLE_LISTS = {
+    "GET /specs",
+    "GET /resource-groups",
+    "GET /workspaces/{workspace}/quotas",
+    "GET /workspaces/{workspace}/roles",
+}
+"""Lists that are as long as the configuration makes them, and come as a whole."""
+
+QUERIES = {"GET /audit": "workspace=team&"}
+"""What a list must be asked for by those who do not administrate the platform."""
+
+NOT_MATCHED = {
+    "DELETE /queue/{instance_id}": "an entry is no object: it is taken out wherever it stands",
+    "PATCH /queue/{instance_id}": "a place is asked for among entries that move by themselves",
+}
+"""Changes without If-Match, and why."""
+
+ACTS = {
+    "POST /instances/{instance_id}/start",
+    "POST /instances/{instance_id}/stop",
+    "POST /snapshots/{snapshot_id}/cancel",
+    "POST /images/{image_id}/check",
+}
+"""Posts that make nothing: doing them twice is doing them once."""

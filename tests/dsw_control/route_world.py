@@ -1,0 +1,174 @@
+"""A small workbench with one of everything, which tests of routes copy instead of making it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+from tests.dsw_control.apis import ADMIN, Api
+from tests.dsw_control.route_table import MEMBER, OWNER
+
+from dsw.images import ImageSource, ImageUse, Visibility
+from dsw.names import new_id
+from dsw.settings import Settings
+from dsw.snapshots import SnapshotState
+from dsw_control.assets.official import OfficialImages
+from dsw_control.capacity import groups
+from dsw_control.context import Control
+from dsw_control.engines.process import ProcessEngine
+from dsw_control.main import build
+from dsw_control.store.tables import Image, Snapshot
+from dsw_control.tenancy import workspaces
+
+
+class WithoutContainers(ProcessEngine):
+    """Says that it could save and run images; nothing asks it to, without the loops."""
+
+    isolated = True
+
+    async def platform(self) -> str:
+        """That of the image in the registry."""
+        return "linux/amd64"
+
+
+SPECS = [{"name": "one", "cpu": 1, "memory": "1GiB"}]
+GROUP = {"name": "local", "cpu": 1, "memory": "64GiB", "cpu_overcommit": 1}
+
+
+def control_in(folder: Path, registry: str) -> Control:
+    """The control process whose data are in this folder, with the registry at this address."""
+    control = build(
+        Settings.model_validate(
+            {
+                "data_dir": str(folder),
+                "engine": {"kind": "process"},
+                "specs": SPECS,
+                "resource_groups": [GROUP],
+                "registry": {"address": registry, "insecure": True},
+            }
+        )
+    )
+    control.engine = WithoutContainers(control.settings)
+    return control
+
+
+async def make_world(folder: Path, registry: str) -> dict[str, str]:
+    """Ids by name: what the placeholders of a path stand for, and objects in other states."""
+    control = control_in(folder, registry)
+    await control.db.migrate()
+    await workspaces.ensure_default(control)
+    await groups.refresh(control)
+    control.engine.isolated = False
+    await OfficialImages(control).turn()
+    del control.engine.isolated
+    api = Api(control)
+    try:
+        await _push(f"http://{registry}/v2/tools/theirs")
+        return {"registry": registry, **await _fill(api)}
+    finally:
+        await api.close()
+        await control.hub.close()
+        await control.db.close()
+
+
+async def _fill(api: Api) -> dict[str, str]:
+    team = await api.ok(ADMIN, "POST", "/workspaces", {"name": "team", "owner": OWNER})
+    await api.ok(ADMIN, "POST", "/workspaces", {"name": "empty"})
+    await api.ok(OWNER, "PUT", f"/workspaces/team/members/{MEMBER}", {"roles": ["developer"]})
+    for role in ("reader", "unused"):
+        await api.ok(OWNER, "PUT", f"/workspaces/team/roles/{role}", {"actions": ["queue.read"]})
+    image = (await api.ok(OWNER, "GET", "/images"))["items"][0]["id"]
+    world = {
+        "workspace": "team",
+        "empty": "empty",
+        "username": MEMBER,
+        "role": "reader",
+        "unused": "unused",
+        "resource_group": "local",
+        "image_id": image,
+    }
+    for name, key, start in (
+        ("running", "running", True),
+        ("queued", "queued", True),
+        ("stopped", "instance_id", False),
+    ):
+        world[key] = await _instance(api, name, image, start)
+    body = {"workspace": "team", "name": "tools", "url": "https://git.example.org/tools.git"}
+    world["code_source_id"] = (await api.ok(OWNER, "POST", "/code-sources", body))["id"]
+    world |= await _rows(api, team["id"], world)
+    secret = {"kind": "registry", "host": "registry.example.org", "secret": "of the registry"}
+    body = {"workspace": "team", "name": "registry", **secret}
+    world["credential_id"] = (await api.ok(OWNER, "POST", "/credentials", body))["id"]
+    shares = f"/instances/{world['instance_id']}/shares"
+    everybody = {"access": "full"}
+    world["share_id"] = (await api.ok(OWNER, "PUT", shares, everybody))["id"]
+    return world
+
+
+async def _push(repository: str) -> None:
+    """An image without layers, the smallest that there is."""
+    config = json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"diff_ids": []}})
+    digest = f"sha256:{hashlib.sha256(config.encode()).hexdigest()}"
+    kind = "application/vnd.docker"
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": f"{kind}.distribution.manifest.v2+json",
+        "config": {
+            "mediaType": f"{kind}.container.image.v1+json",
+            "size": len(config),
+            "digest": digest,
+        },
+        "layers": [],
+    }
+    async with httpx.AsyncClient() as http:
+        upload = httpx.URL((await http.post(f"{repository}/blobs/uploads/")).headers["location"])
+        put = await http.put(upload.copy_add_param("digest", digest), content=config)
+        put.raise_for_status()
+        put = await http.put(
+            f"{repository}/manifests/1",
+            content=json.dumps(manifest),
+            headers={"Content-Type": str(manifest["mediaType"])},
+        )
+        put.raise_for_status()
+
+
+async def _instance(api: Api, name: str, image: str, start: bool) -> str:
+    body = {"workspace": "team", "name": name, "image": image, "spec": "one", "start": start}
+    made: dict[str, Any] = await api.ok(OWNER, "POST", "/instances", body)
+    return str(made["id"])
+
+
+async def _rows(api: Api, workspace: str, world: dict[str, str]) -> dict[str, str]:
+    """What only an engine could make: an image that was saved, and a save that is under way."""
+    now = api.control.clock()
+    saved = Image(
+        id=new_id("img"),
+        name="saved",
+        description="",
+        source=ImageSource.SNAPSHOT,
+        workspace_id=workspace,
+        owner=OWNER,
+        reference="registry.example.org/saved:1",
+        digest="sha256:0",
+        visibility=Visibility.PRIVATE,
+        use=ImageUse.INSTANCE,
+        parent_id=world["image_id"],
+        created_at=now,
+    )
+    snapshot = Snapshot(
+        id=new_id("snap"),
+        instance_id=world["running"],
+        workspace_id=workspace,
+        owner=OWNER,
+        name="under way",
+        description="",
+        state=SnapshotState.COPYING,
+        parent_id=world["image_id"],
+        created_at=now,
+    )
+    async with api.control.db.write() as session:
+        session.add_all([saved, snapshot])
+    return {"saved": saved.id, "snapshot_id": snapshot.id}
