@@ -7,6 +7,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from dsw.errors import Invalid
 from dsw.names import (
@@ -19,6 +20,7 @@ from dsw.names import (
     server_name,
     slug,
 )
+from dsw.workspaces import WorkspaceCreate, check_username
 
 NASTY = [
     "a-b",
@@ -75,6 +77,40 @@ def test_a_name_that_the_hub_refuses_is_refused_with_the_rule(name: str) -> None
 @pytest.mark.parametrize("kind", ["dsw", "img", "snap", "ws"])
 def test_ids_match_the_pattern_of_their_kind(kind: str) -> None:
     assert re.match(id_pattern(kind), new_id(kind))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["alice", "a-b", "A.B", "小明", "e\u0301", "аnna", "x" * 255])
+def test_a_name_of_any_script_can_be_a_members(name: str) -> None:
+    assert check_username(name) == name
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "...", "a/b", "/", " a", "a ", "a\n", "\x00", "\x7f", "\x85", "x" * 256]
+)
+def test_a_name_that_no_hub_has_cannot_be_a_members(name: str) -> None:
+    with pytest.raises(Invalid, match="the name that the hub knows"):
+        check_username(name)
+
+
+@given(st.text(max_size=300))
+def test_a_members_name_never_leaves_its_folder_or_shares_it(text: str) -> None:
+    try:
+        name = check_username(text)
+    except Invalid:
+        return
+    assert slug(name) not in ("", ".", "..")
+    assert "/" not in slug(name)
+    assert slug(f"{name}x") != slug(name)
+
+
+@given(st.text("ab1-.A/ é", max_size=32))
+def test_a_workspaces_name_that_may_be_used_is_a_plain_word(text: str) -> None:
+    try:
+        WorkspaceCreate(name=text)
+    except ValidationError:
+        assert not re.fullmatch(r"[a-z][a-z0-9-]{0,29}", text)
+    else:
+        assert re.fullmatch(r"[a-z][a-z0-9-]{0,29}", text)
 
 
 def test_two_objects_never_share_a_container_name() -> None:

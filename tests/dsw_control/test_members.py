@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 from tests.dsw_control.apis import ADMIN
 from tests.dsw_control.conftest import MakeApi
-from tests.dsw_control.teams import audited, create, members, put, row, runs, team
+from tests.dsw_control.teams import audited, create, image, members, put, row, runs, team
 
 from dsw.errors import Conflict
+from dsw.plan import PlanRequest
 from dsw.workspaces import MemberPut
 from dsw_control.auth import Caller
+from dsw_control.instance_rows import new_row
+from dsw_control.plans import make_plan
+from dsw_control.store.tables import Workspace
 from dsw_control.tenancy.members import put_member, remove_member
+from dsw_control.tenancy.workspaces import by_name
 
 
 async def test_an_admin_adds_changes_and_removes_members(make_api: MakeApi) -> None:
@@ -188,6 +195,39 @@ async def test_members_are_those_of_the_one_workspace(make_api: MakeApi) -> None
         answer = await api.send("c", "PATCH", f"/workspaces/{name}", {"description": "x"})
         assert answer.status_code == 404
     assert await members(api, "a") == before
+
+
+async def test_two_members_whose_names_join_alike_share_no_folder_and_no_route(
+    make_api: MakeApi,
+) -> None:
+    api = await make_api()
+    plans_of = []
+    pairs = [("a-b", "c", "d"), ("a", "b-c", "d"), ("a", "b", "c-d"), ("a", "b-c-d", "e")]
+    pairs += [("a", "x" * 255, "f"), ("a", "аnna", "g"), ("a", "anna", "g"), ("a", "A..b", "h")]
+    for name in ("a", "a-b"):
+        await team(api, name)
+    for workspace, owner, name in pairs:
+        await put(api, "olga", workspace, owner, "developer")
+        async with api.control.db.write() as session:
+            item = new_row(api.control, owner, name, (await _find(session, workspace)).id)
+            item.display_name, item.priority, item.resource_group = name, 5, "local"
+            item.image_id, item.image_name = await image(api), "x"
+            item.spec = api.control.settings.specs[0].model_dump(mode="json")
+            session.add(item)
+        plans_of.append(await make_plan(api.control, PlanRequest(owner=owner, name=name)))
+    homes = {plan.home for plan in plans_of}
+    routes = {api.control.url_of(plan.owner, plan.name) for plan in plans_of}
+    assert len(homes) == len(routes) == len(pairs)
+    for plan in plans_of:
+        below = plan.home.removeprefix(f"{api.control.settings.nas_root}/")
+        assert re.fullmatch(rf"{plan.workspace_id}/home/[a-z0-9][a-z0-9-]*", below)
+    assert all(route.count("/") == 4 for route in routes)
+
+
+async def _find(session: AsyncSession, name: str) -> Workspace:
+    found = await by_name(session, name)
+    assert found is not None
+    return found
 
 
 async def test_a_change_of_a_member_who_has_changed_is_refused(make_api: MakeApi) -> None:
