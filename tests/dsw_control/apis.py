@@ -23,7 +23,7 @@ class Api:
         self.root = f"{control.settings.service_prefix}api"
         # Answers of the stub in place of the hub's.
         control.hub._http = httpx.AsyncClient(transport=httpx.ASGITransport(self.hub.app()))
-        self.http = httpx.AsyncClient(
+        self._http = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app), base_url="http://control.test"
         )
 
@@ -39,7 +39,7 @@ class Api:
         credentials = user_token(who) if isinstance(who, str) else who
         sent = {key: value.encode() for key, value in (credentials | (headers or {})).items()}
         content = {} if json is None else {"json": json}
-        return await self.http.request(method, self.root + path, headers=sent, **content)
+        return await self._http.request(method, self.root + path, headers=sent, **content)
 
     async def ok(self, who: str | dict[str, str], method: str, path: str, json: Any = None) -> Any:
         """The content of an answer that must be a good one."""
@@ -49,4 +49,4 @@ class Api:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self.http.aclose()
+        await self._http.aclose()

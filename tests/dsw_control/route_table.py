@@ -78,10 +78,6 @@ CHANGES: dict[str, Ask] = {
         }
     ),
     "DELETE /credentials/{credential_id}": Ask(),
-    "POST /code-sources": Ask(
-        body={"workspace": "team", "name": "library", "url": "https://git.example.org/library"}
-    ),
-    "DELETE /code-sources/{code_source_id}": Ask(),
 }
 """By method and path. A route that is not here fails the test: add how it works."""
 

@@ -112,10 +112,9 @@ def test_every_route_names_what_it_is_for() -> None:
 async def test_every_route_wants_credentials(world: World, token: str) -> None:
     for route in ROUTES:
         method = route.partition(" ")[0]
-        content = {"json": {}} if method in ("POST", "PUT", "PATCH") else {}
-        path = world.api.root + world.path(route)
+        body = {} if method in ("POST", "PUT", "PATCH") else None
         headers = {"authorization": token} if token else {}
-        answer = await world.api.http.request(method, path, headers=headers, **content)
+        answer = await world.api.send(headers, method, world.path(route), body)
         assert answer.status_code == 401, (route, answer.text)
         assert answer.json()["code"] == "not_authenticated"
 
