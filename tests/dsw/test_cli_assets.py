@@ -96,6 +96,7 @@ def test_the_catalog_is_listed_and_an_image_shown(dsw: Terminal) -> None:
     name = dsw.json("images", "list", who="ada")[0]["name"]
     assert "source" in dsw.ok("images", "show", name, who="ada")
     assert dsw.json("images", "lineage", name, who="ada")[0]["name"] == name
-    assert "Nothing uses" in dsw.ok("images", "usage", name, who="ada")
+    dsw.ok("instances", "create", "user", "--no-start", "-w", "default", who="ada")
+    assert "ada/user" in dsw.ok("images", "usage", name, who="ada")
     assert dsw.json("images", "list", "--name", "no such name") == []
     assert "There is no image 'nope'" in dsw.refused("images", "show", "nope")
