@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import subprocess
+import sys
 from datetime import datetime, timedelta
 
 import pytest
@@ -10,10 +13,14 @@ from sqlalchemy import func, select
 from tests.dsw_control.conftest import MakeControl
 
 from dsw.errors import Conflict
+from dsw.instances import InstanceCreate
 from dsw.names import new_id
+from dsw_control import instances
+from dsw_control.auth import Caller
 from dsw_control.context import Control
 from dsw_control.records.idempotency import Once, earlier, forget_old, remember, request_hash
-from dsw_control.store.tables import CodeSource, IdempotencyKey
+from dsw_control.store.tables import CodeSource, IdempotencyKey, Image, Instance
+from dsw_control.tenancy import workspaces
 
 
 async def create(control: Control, once: Once | None, fails: bool = False) -> str:
@@ -102,6 +109,48 @@ async def test_keys_are_forgotten_after_a_day(make_control: MakeControl) -> None
     async with control.db.read() as session:
         assert list(await session.scalars(select(IdempotencyKey.key))) == ["later"]
     assert await create(control, once()) != first
+
+
+KILLED_AFTER_THE_COMMIT = """
+import asyncio, os, signal, sys
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+from dsw.instances import InstanceCreate
+from dsw.settings import Settings
+from dsw_control.auth import Caller
+from dsw_control.instances import create_instance
+from dsw_control.main import build
+from dsw_control.records.idempotency import Once
+
+settings, body, once = sys.argv[1:]
+control = build(Settings.model_validate_json(settings))
+
+@event.listens_for(Session, "after_commit")
+def die(_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+body, once = InstanceCreate.model_validate_json(body), Once.model_validate_json(once)
+asyncio.run(create_instance(control, Caller(name="ada"), body, once))
+"""
+
+
+async def test_the_object_of_a_process_that_was_killed_after_the_commit_is_found(
+    make_control: MakeControl,
+) -> None:
+    control = await make_control()
+    await workspaces.welcome(control, "ada")
+    async with control.db.read() as session:
+        image = await session.scalar(select(Image.id))
+    spec = control.settings.specs[0].name
+    body = InstanceCreate(display_name="Once", image=image, spec=spec, start=False)
+    sent = [each.model_dump_json() for each in (control.settings, body, once())]
+    killed = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", KILLED_AFTER_THE_COMMIT, *sent], check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+    again = await instances.create_instance(control, Caller(name="ada"), body, once())
+    async with control.db.read() as session:
+        assert list(await session.scalars(select(Instance.id))) == [again.id]
 
 
 def test_requests_are_the_same_when_they_ask_for_the_same() -> None:

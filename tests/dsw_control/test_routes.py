@@ -112,7 +112,7 @@ def test_every_route_names_what_it_is_for() -> None:
 async def test_every_route_wants_credentials(world: World, token: str) -> None:
     for route in ROUTES:
         method = route.partition(" ")[0]
-        body = {} if method in ("POST", "PUT", "PATCH") else None
+        body: Any = {} if method in ("POST", "PUT", "PATCH") else None
         headers = {"authorization": token} if token else {}
         answer = await world.api.send(headers, method, world.path(route), body)
         assert answer.status_code == 401, (route, answer.text)
@@ -216,6 +216,14 @@ async def test_a_change_of_what_was_changed_meanwhile_is_refused(world: World, r
         assert answer.headers["etag"] != tag
         shown = await world.api.send(ask.who, "GET", path)
         assert shown.headers["etag"] == answer.headers["etag"]
+
+
+async def test_whoever_reads_an_object_gets_its_tag(world: World) -> None:
+    for route in ROUTES:
+        if route.startswith("GET ") and route.endswith("}"):
+            answer = await world.api.send(OWNER, "GET", world.path(route))
+            assert answer.is_success, (route, answer.text)
+            assert answer.headers.get("etag", "").startswith('"'), route
 
 
 CREATES = sorted(route for route in CHANGING if route.startswith("POST ") and route not in ACTS)
