@@ -37,7 +37,8 @@ class Api:
     ) -> httpx.Response:
         """The answer to a request of a user by name, or with the headers that are given."""
         credentials = user_token(who) if isinstance(who, str) else who
-        sent = {key.encode(): value.encode() for key, value in (credentials | (headers or {})).items()}
+        named = credentials | (headers or {})
+        sent = {key.encode(): value.encode() for key, value in named.items()}
         content = {} if json is None else {"json": json}
         return await self._http.request(method, self.root + path, headers=sent, **content)
 
