@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dsw.base import Model
@@ -26,6 +26,10 @@ class Standing(Model):
     roles: frozenset[str] = frozenset()
     actions: frozenset[Action] = frozenset()
     withheld: frozenset[Action] = frozenset()
+
+    def reads(self, action: Action) -> bool:
+        """Whether what this is about may be looked at: an archive takes no reading away."""
+        return action in self.actions | self.withheld
 
     def check(self, action: Action) -> None:
         """`Forbidden`, or `Conflict` where only the archive is in the way, unless it is allowed."""
@@ -74,13 +78,6 @@ async def standings(
     return found
 
 
-def memberships(caller: Caller) -> Select[str]:
-    """Ids of the workspaces that the caller is a member of now, for a condition of a query."""
-    return select(Member.workspace_id).where(
-        Member.username == caller.name, Member.disabled.is_(False)
-    )
-
-
 def roles_of(member: Member | None, admin: bool = False) -> frozenset[str]:
     """The roles that somebody has now: none of a member who is disabled."""
     of_admin = {Role.OWNER.value} if admin else set()
@@ -106,7 +103,8 @@ async def custom_actions(
 async def readable_workspaces(
     session: AsyncSession, caller: Caller, action: Action
 ) -> frozenset[str] | None:
-    """Ids of the workspaces in which the caller may do this, such as `INSTANCE_READ_ALL`.
+    """Ids of the workspaces in which the caller may look at what this action is about, such as
+    `INSTANCE_READ_ALL`.
 
     None: in all that there are, for platform administrators. The token of an instance: in none.
     """
@@ -115,25 +113,25 @@ async def readable_workspaces(
     if caller.admin:
         return None
     found = await standings(session, caller)
-    return frozenset(key for key, one in found.items() if action in one.actions)
+    return frozenset(key for key, one in found.items() if one.reads(action))
 
 
 class Sight(Model):
     """What a caller sees of others' objects, as the lists and the streams show them.
 
-    Each is a set of workspace ids, None for all: where the caller is a member, whose instances they
-    read, whose images, and whose images they manage.
+    Each is a set of workspace ids, None for all: where the caller has instances, whose instances
+    they read, whose images, and whose images they manage.
     """
 
     name: str
-    member_of: frozenset[str] | None
+    own_in: frozenset[str] | None
     instances_of: frozenset[str] | None
     images_of: frozenset[str] | None
     manages_of: frozenset[str] | None
 
     def instance(self, owner: str | None, workspace_id: str | None) -> bool:
-        """An instance or a snapshot: one's own while one is a member, and those one may read."""
-        own = owner == self.name and _within(workspace_id, self.member_of)
+        """An instance or a snapshot: one's own while one may have any, and those one may read."""
+        own = owner == self.name and _within(workspace_id, self.own_in)
         return own or _within(workspace_id, self.instances_of)
 
     def image(self, owner: str | None, workspace_id: str | None, visibility: str) -> bool:
@@ -154,16 +152,16 @@ async def sight_of(session: AsyncSession, caller: Caller, everybody: bool) -> Si
     if caller.admin:
         others = None if everybody else nothing
         return Sight(
-            name=caller.name, member_of=None, instances_of=others, images_of=None, manages_of=None
+            name=caller.name, own_in=None, instances_of=others, images_of=None, manages_of=None
         )
     found = await standings(session, caller)
 
     def where(action: Action) -> frozenset[str]:
-        return frozenset(k for k, one in found.items() if action in one.actions | one.withheld)
+        return frozenset(key for key, one in found.items() if one.reads(action))
 
     return Sight(
         name=caller.name,
-        member_of=frozenset(found),
+        own_in=where(Action.INSTANCE_USE_OWN),
         instances_of=where(Action.INSTANCE_READ_ALL) if everybody else nothing,
         images_of=where(Action.IMAGE_READ),
         manages_of=where(Action.IMAGE_CHANGE),
@@ -197,9 +195,8 @@ async def visible_instance(
 ) -> Instance:
     """The instance, when the caller may do this to it.
 
-    `other` is what it takes when it is another's. Members see their own always, and change them
-    when they may use instances. `NotFound` for what the caller cannot see, `Forbidden` or
-    `Conflict` for what they can see and not change.
+    `other` is what it takes when it is another's; to one's own, `INSTANCE_USE_OWN` does. `NotFound`
+    for what the caller cannot see, `Forbidden` or `Conflict` for what they can see and not change.
     """
     row = await session.get(Instance, instance_id)
     if row is None or row.deleted_at is not None or _another_server(caller, row):
@@ -208,7 +205,7 @@ async def visible_instance(
     if row.owner == caller.name:
         if not found.roles:
             raise _no_instance(instance_id)
-        if other is not Action.INSTANCE_READ_ALL:
+        if other is not Action.INSTANCE_READ_ALL or not found.reads(Action.INSTANCE_USE_OWN):
             found.check(Action.INSTANCE_USE_OWN)
         return row
     if not found.actions & {Action.INSTANCE_READ_ALL, other}:

@@ -125,7 +125,8 @@ async def list_snapshots(
 async def _seen(
     session: AsyncSession, caller: Caller, wanted: SnapshotFilter
 ) -> ColumnElement[bool]:
-    mine = await standings(session, caller)
+    found = await standings(session, caller)
+    mine = [key for key, one in found.items() if one.reads(Action.SNAPSHOT_OWN)]
     own = (Snapshot.owner == caller.name) & Snapshot.workspace_id.in_(mine)
     if caller.server is not None:
         server = select(Instance.id).where(
@@ -141,13 +142,13 @@ async def _seen(
 async def get_snapshot(control: Control, caller: Caller, snapshot_id: str) -> SnapshotView:
     """One snapshot."""
     async with control.db.read() as session:
-        return snapshot_view(await _visible(session, caller, snapshot_id, None))
+        return snapshot_view(await _visible(session, caller, snapshot_id))
 
 
 async def cancel_snapshot(control: Control, caller: Caller, snapshot_id: str) -> SnapshotView:
     """Ask for an end; nothing of it stays. One that has ended cannot be cancelled."""
     async with control.db.write() as session:
-        row = await _visible(session, caller, snapshot_id, Action.SNAPSHOT_OWN)
+        row = await _visible(session, caller, snapshot_id, change=True)
         if row.state in ENDED_STATES:
             raise Conflict(f"The snapshot is {row.state} already.")
         row.cancel = True
@@ -158,19 +159,22 @@ async def cancel_snapshot(control: Control, caller: Caller, snapshot_id: str) ->
 
 
 async def _visible(
-    session: AsyncSession, caller: Caller, snapshot_id: str, own: Action | None
+    session: AsyncSession, caller: Caller, snapshot_id: str, change: bool = False
 ) -> Snapshot:
-    """The snapshot, when the caller may see it; to change one's own takes `own`, to change
-    another's the right to manage all instances."""
+    """The snapshot, when the caller may see it; to change another's takes the right to manage all
+    instances."""
     row = await session.get(Snapshot, snapshot_id)
     if row is None or not await _of_this_server(session, caller, row):
         raise _no_snapshot(snapshot_id)
     found = await standing(session, caller, row.workspace_id)
-    mine = row.owner == caller.name
-    if not found.roles or not (mine or Action.INSTANCE_READ_ALL in found.actions):
+    if row.owner == caller.name and found.roles:
+        if change or not found.reads(Action.SNAPSHOT_OWN):
+            found.check(Action.SNAPSHOT_OWN)
+        return row
+    if Action.INSTANCE_READ_ALL not in found.actions:
         raise _no_snapshot(snapshot_id)
-    if own is not None:
-        found.check(own if mine else Action.INSTANCE_MANAGE_ALL)
+    if change:
+        found.check(Action.INSTANCE_MANAGE_ALL)
     return row
 
 

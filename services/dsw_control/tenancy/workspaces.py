@@ -17,6 +17,7 @@ from dsw_control.access import (
     Standing,
     not_from_an_instance,
     readable_workspaces,
+    require,
     standing,
     standings,
 )
@@ -98,7 +99,9 @@ async def get_workspace(control: Control, caller: Caller, key: str) -> Workspace
     """One workspace by id or name."""
     not_from_an_instance(caller)
     async with control.db.read() as session:
-        return await view_of(session, caller, await find(session, caller, key))
+        row = await find(session, caller, key)
+        await require(session, caller, row.id, Action.WORKSPACE_READ)
+        return await view_of(session, caller, row)
 
 
 async def find(session: AsyncSession, caller: Caller, key: str | None) -> Workspace:
