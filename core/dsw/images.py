@@ -60,7 +60,9 @@ class ImageAdd(Model):
     description: str = Field(default="", max_length=2000)
     reference: str = Field(min_length=1, max_length=500, pattern=r"^[\x21-\x7e]+$")
     credential: str | None = Field(default=None, pattern=id_pattern("cred"))
-    labels: ImageLabels | None = Field(default=None, description="None: as the image says.")
+    labels: ImageLabels | None = Field(
+        default=None, description="What is empty is as the image says."
+    )
     visibility: Visibility = Visibility.PRIVATE
 
 

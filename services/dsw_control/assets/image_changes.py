@@ -9,6 +9,7 @@ from dsw.images import (
     CredentialKind,
     ImageAdd,
     ImageChange,
+    ImageLabels,
     ImageSource,
     ImageUse,
     ImageView,
@@ -150,7 +151,8 @@ async def _login(
 def _new_row(
     control: Control, body: ImageAdd, reference: ImageReference, found: RemoteImage
 ) -> Image:
-    labels = found.config.contents if body.labels is None else body.labels
+    labels = found.config.contents.model_dump()
+    labels |= {key: text for key, text in (body.labels or ImageLabels()) if text}
     return Image(
         id=new_id("img"),
         name=body.name,
@@ -160,7 +162,7 @@ def _new_row(
         digest=str(reference.at(found.digest)),
         size=found.size,
         visibility=body.visibility,
-        labels=labels.model_dump(),
+        labels=labels,
         platform=found.config.platform,
         use=found.config.use,
         credential=body.credential,
