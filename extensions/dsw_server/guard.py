@@ -148,7 +148,10 @@ def _refuse(handler: Any, status: int, sentence: str) -> None:
 
 
 def _is_open(handler: Any) -> bool:
-    return getattr(handler, "ws_connection", None) is not None or not handler._finished
+    if getattr(handler, "ws_connection", None) is not None:
+        return True
+    stream = handler.request.connection.stream
+    return not (handler._finished or stream is None or stream.closed())
 
 
 def _cut(handler: Any) -> None:

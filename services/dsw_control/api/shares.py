@@ -52,8 +52,8 @@ async def end_share(
 
 
 @router.get("/visitors", **does(Action.INSTANCE_USE_OWN))
-async def list_visitors(
-    control: ControlDep, caller: CallerDep, instance_id: InstanceId
+async def get_visitors(
+    control: ControlDep, caller: CallerDep, instance_id: InstanceId, response: Response
 ) -> Visitors:
     """Who else may use the instance now; for its own server, by its token."""
-    return await shares.visitors_of(control, caller, instance_id)
+    return tagged(response, await shares.visitors_of(control, caller, instance_id))
