@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.docs import pages
 from tests.dsw.terminals import Terminal
+from tests.polling import eventually
 
 from dsw.client.applying import Applier, read_state
 from dsw.errors import Conflict
@@ -226,3 +227,25 @@ def test_the_file_of_the_page_can_be_applied(dsw: Terminal) -> None:
     # Two sections of the page stand in no example: an image needs a registry.
     sections = {row[0] for row in pages.table(PAGE, "key")}
     assert {"roles", "members", "quotas", "code_sources", "images", "prune"} <= sections
+
+
+def test_a_killed_apply_is_run_again_and_makes_nothing_twice(
+    dsw: Terminal, apply: Apply, name: str, tmp_path: Path
+) -> None:
+    apply("members: {ada: [owner]}")
+    members = "".join(f"  user-{number:02}: [guest]\n" for number in range(40))
+    sources = "".join(
+        f"  m{number}: {{url: 'https://h.example.org/m.git'}}\n" for number in range(9)
+    )
+    file = tmp_path / "workspace.yaml"
+    file.write_text(f"kind: Workspace\nname: {name}\nmembers:\n{members}code_sources:\n{sources}")
+    for seen in (3, 12, 30):
+        process = dsw.started("apply", "-f", str(file), "--yes")
+        with dsw.client() as api:
+            assert eventually(lambda wanted=seen: len(api.members(name)) >= wanted, 30, every=0.01)
+        process.kill()
+        process.communicate()
+    dsw.ok("apply", "-f", str(file), "--yes")
+    assert len(dsw.json("members", "list", "-w", name)) == 41
+    assert len(dsw.json("code", "list", "-w", name)) == 9
+    assert "no change" in dsw.ok("apply", "-f", str(file))
