@@ -30,12 +30,14 @@ def instance_token(owner: str, server: str) -> dict[str, str]:
 
 @dataclass
 class StubHub:
-    """The hub's users, who are there once they have come with a token, and their groups. `asked`
-    lists what else it was asked to do, in order. It does not answer while it is `down`."""
+    """The hub's users, who are there once they have come with a token, and their groups. `shares`
+    are by `OWNER/SERVER`, with a kind (`user` or `group`) and a name each. `asked` lists what else
+    it was asked to do, in order. It does not answer while it is `down`."""
 
     admins: set[str] = field(default_factory=set)
     groups: dict[str, list[str]] = field(default_factory=dict)
     servers: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    shares: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
     asked: list[tuple[str, str]] = field(default_factory=list)
     down: bool = False
@@ -51,6 +53,9 @@ class StubHub:
                 Route(f"{PREFIX}/users/{{name}}", self._user),
                 Route(server, self._start, methods=["POST"]),
                 Route(server, self._stop, methods=["DELETE"]),
+                Route(f"{PREFIX}/shares/{{name}}", self._shares),
+                Route(f"{PREFIX}/shares/{{name}}/{{server}}", self._share, methods=["POST"]),
+                Route(f"{PREFIX}/shares/{{name}}/{{server}}", self._unshare, methods=["PATCH"]),
             ]
         )
         app.add_middleware(_Down, hub=self)
@@ -111,8 +116,40 @@ class StubHub:
         name, server = request.path_params["name"], request.path_params["server"]
         if self.servers.get(name, {}).pop(server, None) is None:
             return JSONResponse({"message": "no such server"}, 404)
+        self.shares.pop(f"{name}/{server}", None)
         self.asked.append(("stop", f"{name}/{server}"))
         return Response(status_code=204)
+
+    async def _share(self, request: Request) -> Response:
+        ((kind, whom),) = (await request.json()).items()
+        name, server = request.path_params["name"], request.path_params["server"]
+        if server not in self.servers.get(name, {}):
+            return JSONResponse({"message": "no such server"}, 404)
+        if kind == "user" and whom not in self.servers:
+            return JSONResponse({"message": "no such user"}, 400)
+        self.shares.setdefault(f"{name}/{server}", set()).add((kind, whom))
+        self.asked.append(("share", f"{name}/{server} {whom}"))
+        return JSONResponse({})
+
+    async def _unshare(self, request: Request) -> Response:
+        ((kind, whom),) = (await request.json()).items()
+        name, server = request.path_params["name"], request.path_params["server"]
+        if server not in self.servers.get(name, {}):
+            return JSONResponse({"message": "no such server"}, 404)
+        self.shares.get(f"{name}/{server}", set()).discard((kind, whom))
+        self.asked.append(("unshare", f"{name}/{server} {whom}"))
+        return JSONResponse({})
+
+    async def _shares(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        first, count = (int(request.query_params[key]) for key in ("offset", "limit"))
+        models = [
+            {"server": {"name": key.partition("/")[2]}, "kind": kind, kind: {"name": whom}}
+            for key, pairs in sorted(self.shares.items())
+            for kind, whom in sorted(pairs)
+            if key.startswith(f"{name}/")
+        ]
+        return JSONResponse(models[first : first + count])
 
 
 class _Down:
