@@ -26,7 +26,6 @@ storage: {{filesystem: {{rootdirectory: "{folder}"}}, delete: {{enabled: true}}}
 log: {{level: error, accesslog: {{disabled: true}}}}
 {auth}
 """
-MINIMAL_IMAGE = "jupyterhub-dsw/minimal:latest"
 DEBIAN_IMAGE = "dsw-test/debian:bookworm"
 
 
@@ -64,11 +63,21 @@ def _make_debian_image() -> None:
 @pytest.fixture(scope="session")
 def minimal_image() -> str:
     """The id of `images/minimal`, as its sources are now."""
-    command = [sys.executable, "-m", "dsw.cli.main", "images", "build", "minimal"]
+    return _built("minimal")
+
+
+@pytest.fixture(scope="session")
+def base_image() -> str:
+    """The id of `images/base`, as its sources are now."""
+    return _built("base")
+
+
+def _built(name: str) -> str:
+    command = [sys.executable, "-m", "dsw.cli.main", "images", "build", name]
     if ca_file := certificates.extra(os.environ):
         command += ["--ca-file", ca_file]
     subprocess.run(command, check=True)
-    inspect = ["docker", "image", "inspect", "--format", "{{.Id}}", MINIMAL_IMAGE]
+    inspect = ["docker", "image", "inspect", "--format", "{{.Id}}", f"jupyterhub-dsw/{name}:latest"]
     return subprocess.run(inspect, check=True, capture_output=True, text=True).stdout.strip()
 
 
