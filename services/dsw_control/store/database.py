@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = async_url(url)
         self.engine = open_engine(self.url)
+        # SQLite lets one write and makes the others sleep for a while; here they wait in a row.
+        self._turn = asyncio.Lock() if self.is_sqlite else nullcontext()
 
     @property
     def is_sqlite(self) -> bool:
@@ -54,7 +56,11 @@ class Database:
         """One writing transaction, committed at the end, rolled back on an error."""
         engine = self.engine.execution_options(dsw_write=True)
         try:
-            async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
+            async with (
+                self._turn,
+                AsyncSession(engine, expire_on_commit=False) as session,
+                session.begin(),
+            ):
                 yield session
         except OperationalError as error:
             raise _unavailable(error) from error
