@@ -25,11 +25,12 @@ from dsw.roles import Action
 from dsw.specs import Spec
 from dsw.workspaces import DEFAULT_PRIORITY, Policy
 from dsw_control.access import (
-    memberships,
+    Standing,
     not_from_an_instance,
     readable_workspaces,
     require,
     standing,
+    standings,
     visible_instance,
 )
 from dsw_control.api.conditions import check_match
@@ -95,9 +96,9 @@ async def list_instances(
 
 async def _seen(session: AsyncSession, caller: Caller, everybody: bool) -> Select[Instance]:
     query = _LIVING
-    own = Instance.owner == caller.name
-    if not caller.admin:
-        own &= Instance.workspace_id.in_(memberships(caller))
+    found = await standings(session, caller)
+    mine = [key for key, one in found.items() if one.reads(Action.INSTANCE_USE_OWN)]
+    own = (Instance.owner == caller.name) & Instance.workspace_id.in_(mine)
     if caller.server is not None:
         return query.where(own, Instance.name == caller.server)
     if not everybody:
@@ -129,17 +130,19 @@ async def create_instance(
     not_from_an_instance(caller)
     try:
         async with control.db.write() as session:
-            workspace = await workspaces.find(session, caller, body.workspace)
-            await require(session, caller, workspace.id, Action.INSTANCE_USE_OWN)
-            if made := await earlier(session, once):
-                return instance_view(control, await session.get_one(Instance, made))
-            row = await _new_instance(session, control, caller, workspace, body)
-            remember(session, control, once, row.id)
-            target = (row.id, workspace.id)
-            record(session, control, caller, Action.INSTANCE_USE_OWN, target, did="create")
-            if body.start:
-                await begin(session, control, row, body.queue)
-            event = add_event(session, control, row)
+            # All of it is written at once at the end, not before each query on the way.
+            with session.no_autoflush:
+                workspace = await workspaces.find(session, caller, body.workspace)
+                found = await require(session, caller, workspace.id, Action.INSTANCE_USE_OWN)
+                if made := await earlier(session, once):
+                    return instance_view(control, await session.get_one(Instance, made))
+                row = await _new_instance(session, control, caller, workspace, body)
+                row.priority = _priority(workspace, found, body.priority)
+                remember(session, control, once, row.id)
+                _record(session, control, caller, row, "create")
+                if body.start:
+                    await begin(session, control, row, body.queue)
+                event = add_event(session, control, row)
     except IntegrityError as error:
         raise _name_taken(body.name or body.display_name or "") from error
     return _told(control, row, event)
@@ -171,10 +174,8 @@ async def _new_instance(
     row.image_id, row.image_name = image.id, image.name
     row.spec = spec.model_dump(mode="json")
     row.resource_group = group_for(control, spec, body.resource_group)
-    row.priority = await _priority(session, caller, workspace, body.priority)
     row.code_source = body.code_source
     session.add(row)
-    await session.flush()
     return row
 
 
@@ -191,7 +192,8 @@ async def start_instance(
         _must_rest(row, "Only an instance that is Stopped or Failed can be started.")
         workspace = await session.get_one(Workspace, row.workspace_id)
         if how.priority is not None:
-            row.priority = await _priority(session, caller, workspace, how.priority)
+            found = await standing(session, caller, workspace.id)
+            row.priority = _priority(workspace, found, how.priority)
         image = await session.get_one(Image, row.image_id)
         await check_start(session, row.owner, workspace, Spec.model_validate(row.spec), image)
         _record(session, control, caller, row, "start")
@@ -265,7 +267,8 @@ async def _change_place(
         row.resource_group = group_for(control, spec, body.resource_group)
     if body.priority is not None:
         workspace = await session.get_one(Workspace, row.workspace_id)
-        row.priority = await _priority(session, caller, workspace, body.priority)
+        found = await standing(session, caller, workspace.id)
+        row.priority = _priority(workspace, found, body.priority)
     if body.code_source is not None:
         if body.code_source:
             await code_sources.usable(session, caller, row.workspace_id, body.code_source)
@@ -299,12 +302,9 @@ async def _change_environment(
 _NEEDS_NEW = ("shared_memory", "gpu", "gpu_type", "gpu_shared")
 
 
-async def _priority(
-    session: AsyncSession, caller: Caller, workspace: Workspace, asked: int | None
-) -> int:
+def _priority(workspace: Workspace, found: Standing, asked: int | None) -> int:
     """The priority asked for, or the usual one; not above what the caller's roles may ask for."""
-    roles = (await standing(session, caller, workspace.id)).roles
-    highest = Policy.model_validate(workspace.policy).highest_priority(roles)
+    highest = Policy.model_validate(workspace.policy).highest_priority(found.roles)
     if asked is not None and asked > highest:
         raise Forbidden(
             f"Priority {asked} is above what your role in this workspace may ask for.",

@@ -32,8 +32,12 @@ IN_QUEUE = (
 async def enter(session: AsyncSession, control: Control, row: Instance, wait: bool = True) -> None:
     """Admit the instance now, or let it wait; `QuotaExceeded` when it can never fit, or does not
     fit now and is not to wait. One that holds its place already keeps it."""
-    if await admission.is_held(session, row.id):
-        return
+    with session.no_autoflush:
+        if not await admission.is_held(session, row.id):
+            await _enter(session, control, row, wait)
+
+
+async def _enter(session: AsyncSession, control: Control, row: Instance, wait: bool) -> None:
     capacity = await groups.lock(session, row.resource_group)
     row.state, row.passed, row.queue_place = InstanceState.QUEUING, 0, None
     row.queued_at = row.queue_at = control.clock()
