@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable
 from contextlib import suppress
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, select
+from sqlalchemy import delete, event, select
 from tests.dsw_control.conftest import MakeControl
 from tests.dsw_control.starts import GPUS, SPECS, create, end
 
@@ -59,8 +58,8 @@ async def test_no_sequence_passes_a_limit_or_leaks(
 ) -> None:
     control = await make_control(**SETTINGS)
     await clear(control)
-    for operation, cut_after in operations:
-        await run(perform(control, *operation), cut_after)
+    for operation, dies_at in operations:
+        await run(control, perform(control, *operation), dies_at)
         await check(control)
     await reaper.reap(control)
     await end_all(control)
@@ -76,15 +75,27 @@ async def test_no_sequence_passes_a_limit_or_leaks(
         assert (await session.scalars(waiting)).all() == []
 
 
-async def run(operation: Coroutine[Any, Any, None], cut_after: int | None) -> None:
-    """Do it, or let control die after so many steps of its event loop."""
-    task = asyncio.create_task(operation)
-    if cut_after is not None:
-        for _ in range(cut_after):
-            await asyncio.sleep(0)
-        task.cancel()
-    with suppress(asyncio.CancelledError, QuotaExceeded):
-        await task
+class Died(Exception):
+    """Control died here: what was not committed is lost."""
+
+
+async def run(control: Control, operation: Awaitable[None], dies_at: int | None) -> None:
+    """Do it, or let control die before its so-manieth statement."""
+    seen = 0
+
+    def die(*_statement: object) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == dies_at:
+            raise Died
+
+    engine = control.db.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", die)
+    try:
+        with suppress(Died, QuotaExceeded):
+            await operation
+    finally:
+        event.remove(engine, "before_cursor_execute", die)
 
 
 async def perform(control: Control, what: str, number: int, how: Any) -> None:
