@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 from tests.dsw_spawners.conftest import Bench
+from tests.git_servers import git_server
 from tests.polling import eventually
 
 from dsw.errors import QuotaExceeded
@@ -144,3 +145,25 @@ def test_a_server_that_ends_by_itself_is_noticed(process_bench: Bench) -> None:
 def test_the_proxy_serves_the_control_service(process_bench: Bench) -> None:
     url = f"{process_bench.hub.url}/services/dsw/"
     assert httpx.get(url, trust_env=False).status_code == 200
+
+
+def test_a_code_source_is_cloned_where_there_is_no_container(
+    process_bench: Bench, tmp_path: Path
+) -> None:
+    planned_with_id(process_bench)
+    home = Path(process_bench.planner.fields["home"])
+    with git_server(tmp_path / "git") as server:
+        server.user, server.password = "deploy", "hidden"
+        url = server.repository("private", {"a": "1"})
+        code = {"url": url, "directory": "private", "username": "deploy", "secret": "hidden"}
+        process_bench.planner.next = {"code": code}
+        try:
+            instance_id = process_bench.run("coder")
+        finally:
+            process_bench.planner.next = {}
+        eventually((home / "private/a").exists, 30)
+    handed_over = process_bench.environment_file(instance_id).with_name("code")
+    assert "hidden" not in str(process_bench.environment(instance_id))
+    assert handed_over.stat().st_mode & 0o777 == 0o400
+    process_bench.stop("coder")
+    assert not handed_over.exists()
