@@ -11,7 +11,8 @@ from tests.docs import pages
 from tests.dsw.terminals import Terminal
 from tests.polling import eventually
 
-from dsw.client.applying import Applier, read_state
+from dsw.client.applying import Applier
+from dsw.client.workspace_state import read_state
 from dsw.errors import Conflict
 from dsw.manifest.diff import diff
 from dsw.manifest.read import read

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsw.errors import Invalid
@@ -292,6 +292,7 @@ def done(current: WorkspaceState | None, goal: WorkspaceState, caller: str = "")
     return state
 
 
+@settings(deadline=None)
 @given(STATES, STATES, NAMES)
 def test_the_steps_lead_to_what_is_wanted_and_then_there_are_none(
     current: WorkspaceState, goal: WorkspaceState, caller: str
@@ -301,6 +302,7 @@ def test_the_steps_lead_to_what_is_wanted_and_then_there_are_none(
     assert done(None, goal, caller) == goal
 
 
+@settings(deadline=None)
 @given(STATES, STATES)
 def test_every_step_says_something_of_its_own(
     current: WorkspaceState, goal: WorkspaceState
@@ -310,6 +312,7 @@ def test_every_step_says_something_of_its_own(
     assert all(" -> " in step.text for step in steps if step.sign == "~")
 
 
+@settings(deadline=None)
 @given(STATES, STATES, st.booleans(), st.integers(0, 20))
 def test_a_file_can_be_applied_again_after_a_break(
     current: WorkspaceState, other: WorkspaceState, prune: bool, stop_after: int
@@ -324,6 +327,7 @@ def test_a_file_can_be_applied_again_after_a_break(
     assert diff(finished, wanted(finished, file)) == []
 
 
+@settings(deadline=None)
 @given(STATES)
 def test_what_is_exported_changes_nothing(state: WorkspaceState) -> None:
     for prune in (False, True):
@@ -331,6 +335,7 @@ def test_what_is_exported_changes_nothing(state: WorkspaceState) -> None:
         assert diff(state, wanted(state, file)) == []
 
 
+@settings(deadline=None)
 @given(STATES)
 def test_what_is_exported_makes_the_same_workspace_anew(state: WorkspaceState) -> None:
     goal = wanted(nothing("vision"), read(write(state) + "prune: true\n", "w.yaml")[0])

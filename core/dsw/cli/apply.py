@@ -12,7 +12,8 @@ from dsw.cli.credentials import client
 from dsw.cli.find import find_workspace
 from dsw.cli.output import console, errors
 from dsw.client import Client
-from dsw.client.applying import Applier, read_state
+from dsw.client.applying import Applier
+from dsw.client.workspace_state import read_state
 from dsw.errors import DswError, Invalid
 from dsw.manifest.diff import Part, Step, diff
 from dsw.manifest.document import WorkspaceDocument

@@ -8,7 +8,7 @@ import typer
 
 from dsw.cli.credentials import client
 from dsw.cli.find import find_code_source, find_image, find_instance, find_workspace
-from dsw.cli.options import NoQueue, Priority, Timeout, Wait, Workspace, Yes
+from dsw.cli.options import NoQueue, OfWorkspace, Priority, Timeout, Wait, Workspace, Yes
 from dsw.cli.output import AsJson, console, lab_url, show, show_one, when
 from dsw.cli.progress import wait_for_instance
 from dsw.client import Client
@@ -27,11 +27,13 @@ def list_(
     shared: Annotated[
         bool, typer.Option("--shared", help="Those that others share with you.")
     ] = False,
+    workspace: OfWorkspace = None,
     as_json: AsJson = False,
 ) -> None:
     """List instances."""
     with client() as api:
-        items = api.instances(everybody, shared)
+        place = workspace and find_workspace(api, workspace).id
+        items = api.instances(everybody, shared, workspace=place)
     columns = {
         "NAME": lambda item: item.name,
         "STATE": _state,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dsw.client.transport import Transport, path_of
+from dsw.events import EventView
 from dsw.snapshots import SnapshotCreate, SnapshotView
 
 
@@ -26,3 +27,10 @@ class SnapshotCalls(Transport):
     def cancel_snapshot(self, snapshot_id: str) -> SnapshotView:
         """End a snapshot that is under way."""
         return self._act(path_of("snapshots", snapshot_id, "cancel"), SnapshotView)
+
+    def snapshot_events(
+        self, snapshot_id: str, after: int = 0, limit: int | None = None
+    ) -> list[EventView]:
+        """The history of a snapshot after an event id."""
+        path = path_of("snapshots", snapshot_id, "events")
+        return self._items(path, EventView, {"after": after}, limit)
