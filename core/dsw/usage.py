@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, NamedTuple
 
@@ -12,9 +12,8 @@ from pydantic import Field
 from dsw.base import Model, View
 from dsw.moments import Moment
 
-_MICROSECOND = timedelta(microseconds=1)
-_HOUR = timedelta(hours=1) // _MICROSECOND
-_GIB = 1024**3
+DAY = 24 * 3600
+"""Seconds; days of UTC have no other length."""
 
 Text = Annotated[str, Field(max_length=255, pattern=r"^[^\x00]+$")]
 
@@ -66,87 +65,83 @@ class UsageReport(View):
     lines: list[UsageLine]
 
 
-class Interval(NamedTuple):
-    """What was held from one moment to another, or is held still; memory in bytes."""
+class Amounts(NamedTuple):
+    """Sums over some intervals: how many they are, and the cores, bytes and GPUs that they hold;
+    or each of these times seconds."""
 
-    owner: str
-    workspace_id: str
-    resource_group: str
+    runs: float
     cpu: float
-    memory: int
-    gpu: int
-    started_at: datetime
-    ended_at: datetime | None
+    memory: float
+    gpu: float
 
 
-class Total:
-    """Sums of one line, in microseconds: whole numbers add up without an error."""
+class Bundle(NamedTuple):
+    """All intervals of one key that begin on one day and end on one, in UTC, summed up.
 
-    __slots__ = ("cpu", "gpu", "memory", "runs", "time")
+    `before`: what they hold times the seconds from midnight to their begin; `within`: to their
+    end. That is all it takes to know what they used on each day.
+    """
 
-    def __init__(self) -> None:
-        self.runs = self.time = self.memory = self.gpu = 0
-        self.cpu = 0.0
+    key: str
+    first: date
+    last: date
+    held: Amounts
+    before: Amounts
+    within: Amounts
 
-    def line(self, key: str, storage: int | None = None) -> UsageLine:
-        """The sums in hours."""
+
+class Totals:
+    """Sums of use by key, or by day. A run counts once: on its first day. No I/O."""
+
+    def __init__(self, by: UsageBy) -> None:
+        self._by = by
+        self._runs: dict[str, float] = {}
+        self._used: dict[str, Amounts] = {}
+
+    def add(self, bundle: Bundle) -> None:
+        """Count the intervals of a bundle."""
+        held, before, within = bundle.held, bundle.before, bundle.within
+        days = (bundle.last - bundle.first).days
+        if self._by is not UsageBy.DAY or days == 0:
+            key = bundle.first.isoformat() if self._by is UsageBy.DAY else bundle.key
+            used = (days * DAY * h + w - b for h, b, w in zip(held, before, within, strict=True))
+            self._count(key, held.runs, Amounts(*used))
+            return
+        rest_of_day = (DAY * h - b for h, b in zip(held, before, strict=True))
+        self._count(bundle.first.isoformat(), held.runs, Amounts(*rest_of_day))
+        whole_day = Amounts(*(DAY * h for h in held))
+        for number in range(1, days):
+            day = bundle.first + timedelta(days=number)
+            self._count(day.isoformat(), 0, whole_day)
+        if within.runs:
+            self._count(bundle.last.isoformat(), 0, within)
+
+    def _count(self, key: str, runs: float, used: Amounts) -> None:
+        self._runs[key] = self._runs.get(key, 0) + runs
+        so_far = self._used.get(key, NOTHING)
+        self._used[key] = Amounts(*(a + b for a, b in zip(so_far, used, strict=True)))
+
+    @property
+    def keys(self) -> Iterable[str]:
+        """The keys with any use."""
+        return self._used.keys()
+
+    def line(self, key: str, name: str, storage: int | None) -> UsageLine:
+        """The sums of one key in hours."""
+        used = self._used.get(key, NOTHING)
         return UsageLine(
-            key=key,
-            runs=self.runs,
-            hours=_hours(self.time),
-            cpu_hours=_hours(self.cpu),
-            memory_gib_hours=_hours(self.memory / _GIB),
-            gpu_hours=_hours(self.gpu),
+            key=name,
+            runs=round(self._runs.get(key, 0)),
+            hours=_hours(used.runs),
+            cpu_hours=_hours(used.cpu),
+            memory_gib_hours=_hours(used.memory / 1024**3),
+            gpu_hours=_hours(used.gpu),
             storage=storage,
         )
 
 
-class Totals(dict[str, Total]):
-    """Sums by key of what was held inside a window; what is held still counts until `now`.
-
-    A run that is in two days counts in both. No I/O.
-    """
-
-    def __init__(self, by: UsageBy, window: tuple[datetime, datetime], now: datetime) -> None:
-        self._by = by
-        self.window = self._since, self._until = window
-        self._now = now
-
-    def add(self, interval: Interval) -> None:
-        """Count the part of the interval that is in the window."""
-        start = max(interval.started_at, self._since)
-        end = min(interval.ended_at or self._now, self._until)
-        if start >= end:
-            return
-        for key, length in self._pieces(interval, start, end):
-            total = self.get(key)
-            if total is None:
-                total = self[key] = Total()
-            total.runs += 1
-            total.time += length
-            total.cpu += interval.cpu * length
-            total.memory += interval.memory * length
-            total.gpu += interval.gpu * length
-
-    def _pieces(
-        self, interval: Interval, start: datetime, end: datetime
-    ) -> Iterator[tuple[str, int]]:
-        """Keys and microseconds."""
-        if self._by is not UsageBy.DAY:
-            yield _key(interval, self._by), (end - start) // _MICROSECOND
-            return
-        while start < end:
-            midnight = datetime.combine(start.date() + timedelta(days=1), time(), UTC)
-            stop = min(end, midnight)
-            yield start.date().isoformat(), (stop - start) // _MICROSECOND
-            start = stop
+NOTHING = Amounts(0, 0, 0, 0)
 
 
-def _key(interval: Interval, by: UsageBy) -> str:
-    if by is UsageBy.USER:
-        return interval.owner
-    return interval.workspace_id if by is UsageBy.WORKSPACE else interval.resource_group
-
-
-def _hours(microseconds: float) -> float:
-    return round(microseconds / _HOUR, 6)
+def _hours(seconds: float) -> float:
+    return round(seconds / 3600, 6)

@@ -1,4 +1,4 @@
-"""Sums of use: what lies in a window counts, exactly and once."""
+"""Sums of use: bundles of intervals add up to what each interval alone adds up to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from dsw.moments import Moment, month_until
-from dsw.usage import Interval, Totals, UsageBy, UsageLine
+from dsw.usage import Amounts, Bundle, Totals, UsageBy, UsageLine
 
 DAY = datetime(2026, 3, 10, tzinfo=UTC)
 GIB = 1024**3
@@ -20,148 +20,117 @@ def at(hours: float) -> datetime:
     return DAY + timedelta(hours=hours)
 
 
-def held(start: float, end: float | None, **more: object) -> Interval:
-    fields: dict[str, object] = {
-        "owner": "ada",
-        "workspace_id": "ws-1",
-        "resource_group": "local",
-        "cpu": 2.0,
-        "memory": 4 * GIB,
-        "gpu": 1,
-        "started_at": at(start),
-        "ended_at": None if end is None else at(end),
-    }
-    return Interval(**(fields | more))  # type: ignore[arg-type]
+def seconds_of_day(moment: datetime) -> float:
+    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    return (moment - midnight).total_seconds()
 
 
-def lines(
-    by: UsageBy, intervals: list[Interval], window: tuple[float, float], now: float = 1000
-) -> dict[str, UsageLine]:
-    totals = Totals(by, (at(window[0]), at(window[1])), at(now))
-    for interval in intervals:
-        totals.add(interval)
-    return {key: total.line(key) for key, total in totals.items()}
-
-
-@pytest.mark.parametrize(
-    ("start", "end", "now", "hours"),
-    [
-        (1, 3, 1000, 2),
-        (-5, 3, 1000, 3),
-        (20, 30, 1000, 4),
-        (-5, 50, 1000, 24),
-        (0, 24, 1000, 24),
-        (2, None, 12, 10),
-        (2, None, 1000, 22),
-        (-9, None, 12, 12),
-    ],
-)
-def test_the_part_in_the_window_counts(
-    start: float, end: float | None, now: float, hours: float
-) -> None:
-    (line,) = lines(UsageBy.USER, [held(start, end)], (0, 24), now).values()
-    assert line == UsageLine(
-        key="ada",
-        runs=1,
-        hours=hours,
-        cpu_hours=2 * hours,
-        memory_gib_hours=4 * hours,
-        gpu_hours=hours,
+def bundle(start: datetime, end: datetime, held: Amounts, key: str = "ada") -> Bundle:
+    """One interval."""
+    return Bundle(
+        key,
+        start.date(),
+        end.date(),
+        held,
+        Amounts(*(one * seconds_of_day(start) for one in held)),
+        Amounts(*(one * seconds_of_day(end) for one in held)),
     )
 
 
+def hours(by: UsageBy, *bundles: Bundle) -> dict[str, tuple[int, float]]:
+    """Runs and hours by key."""
+    totals = Totals(by)
+    for each in bundles:
+        totals.add(each)
+    found = {key: totals.line(key, key, None) for key in totals.keys}
+    return {key: (line.runs, line.hours) for key, line in found.items()}
+
+
+ONE = Amounts(1, 2, 4 * GIB, 3)
+
+
 @pytest.mark.parametrize(
-    ("start", "end", "now"),
-    [(-5, -1, 1000), (-5, 0, 1000), (24, 30, 1000), (30, None, 1000), (5, 5, 1000), (9, None, 8)],
+    ("start", "end", "days"),
+    [
+        (1, 3, {"2026-03-10": (1, 2)}),
+        (0, 23.5, {"2026-03-10": (1, 23.5)}),
+        (0, 24, {"2026-03-10": (1, 24)}),
+        (23, 25, {"2026-03-10": (1, 1), "2026-03-11": (0, 1)}),
+        (23, 48, {"2026-03-10": (1, 1), "2026-03-11": (0, 24)}),
+        (23, 49, {"2026-03-10": (1, 1), "2026-03-11": (0, 24), "2026-03-12": (0, 1)}),
+        (24, 25, {"2026-03-11": (1, 1)}),
+    ],
 )
-def test_what_is_outside_the_window_does_not_count(
-    start: float, end: float | None, now: float
+def test_a_run_counts_on_its_first_day_and_its_hours_on_each(
+    start: float, end: float, days: dict[str, tuple[int, float]]
 ) -> None:
-    assert lines(UsageBy.USER, [held(start, end)], (0, 24), now) == {}
+    run = bundle(at(start), at(end), ONE)
+    assert hours(UsageBy.DAY, run) == days
+    assert hours(UsageBy.USER, run) == {"ada": (1, end - start)}
 
 
-def test_lines_are_for_users_workspaces_groups_or_days() -> None:
-    intervals = [
-        held(0, 1),
-        held(0, 2, owner="bob"),
-        held(0, 4, workspace_id="ws-2"),
-        held(20, 28, resource_group="big"),
-    ]
-    expected = {
-        UsageBy.USER: {"ada": 13, "bob": 2},
-        UsageBy.WORKSPACE: {"ws-1": 11, "ws-2": 4},
-        UsageBy.RESOURCE_GROUP: {"local": 7, "big": 8},
-        UsageBy.DAY: {"2026-03-10": 11, "2026-03-11": 4},
-    }
-    for by, hours in expected.items():
-        found = lines(by, intervals, (0, 100))
-        assert {key: line.hours for key, line in found.items()} == hours
+def test_what_is_held_is_told_in_hours() -> None:
+    totals = Totals(UsageBy.USER)
+    totals.add(bundle(at(1), at(3), ONE))
+    assert totals.line("ada", "Ada", 7) == UsageLine(
+        key="Ada", runs=1, hours=2, cpu_hours=4, memory_gib_hours=8, gpu_hours=6, storage=7
+    )
+    nothing = totals.line("bob", "bob", None)
+    assert (nothing.runs, nothing.hours, nothing.storage) == (0, 0, None)
 
 
-def test_a_run_over_midnight_is_one_run_of_each_day() -> None:
-    found = lines(UsageBy.DAY, [held(23, 49)], (0, 100))
-    assert [(line.runs, line.hours) for line in found.values()] == [(1, 1), (1, 24), (1, 1)]
-
-
-MOMENTS = st.datetimes(datetime(2026, 1, 1), datetime(2026, 3, 1), timezones=st.just(UTC))
-INTERVALS = st.lists(
-    st.builds(
-        lambda owner, ends, cpu, gpu, is_open: Interval(
-            owner, "ws-1", "local", cpu, 3 * GIB, gpu, min(ends), None if is_open else max(ends)
-        ),
-        st.sampled_from(["ada", "bob"]),
-        st.tuples(MOMENTS, MOMENTS),
-        st.sampled_from([0.1, 1.0, 2.5, 64.0]),
-        st.integers(0, 8),
-        st.booleans(),
-    ),
+MOMENTS = st.datetimes(datetime(2026, 1, 1), datetime(2026, 1, 9), timezones=st.just(UTC))
+HELD = st.builds(
+    Amounts,
+    st.just(1),
+    st.sampled_from([0.1, 1, 2.5, 64]),
+    st.integers(1, 64).map(lambda size: size * GIB),
+    st.integers(0, 8),
+)
+SECONDS = st.integers(0, 24 * 3600 - 1)
+RUNS = st.lists(
+    st.tuples(MOMENTS, MOMENTS, HELD).map(lambda run: bundle(min(run[:2]), max(run[:2]), run[2])),
     max_size=8,
 )
 
 
-def sums(
-    intervals: list[Interval], by: UsageBy, since: datetime, until: datetime, now: datetime
-) -> dict[str, tuple[int, int, int, float]]:
-    totals = Totals(by, (since, until), now)
-    for interval in intervals:
-        totals.add(interval)
-    return {key: (one.time, one.memory, one.gpu, one.cpu) for key, one in totals.items()}
+def sums(totals: Totals) -> list[float]:
+    lines = [totals.line(key, key, None) for key in totals.keys]
+    names = ("runs", "hours", "cpu_hours", "memory_gib_hours", "gpu_hours")
+    return [sum(getattr(line, name) for line in lines) for name in names]
 
 
-def joined(*parts: dict[str, tuple[int, int, int, float]]) -> dict[str, tuple[float, ...]]:
-    keys = {key for part in parts for key in part}
-    return {
-        key: tuple(map(sum, zip(*(part.get(key, (0, 0, 0, 0)) for part in parts), strict=True)))
-        for key in keys
-    }
+@given(RUNS)
+def test_all_days_together_are_all_that_was_used(runs: list[Bundle]) -> None:
+    found = []
+    for by in (UsageBy.USER, UsageBy.DAY):
+        totals = Totals(by)
+        for run in runs:
+            totals.add(run)
+        found.append(sums(totals))
+    assert found[0] == pytest.approx(found[1], abs=1e-4)
 
 
-@given(INTERVALS, st.lists(MOMENTS, min_size=3, max_size=3), MOMENTS, st.sampled_from(UsageBy))
-def test_a_window_that_is_split_anywhere_has_the_same_sums(
-    intervals: list[Interval], points: list[datetime], now: datetime, by: UsageBy
+@given(MOMENTS, st.lists(st.tuples(SECONDS, SECONDS, HELD), min_size=1))
+def test_a_bundle_is_as_much_as_what_is_in_it(
+    day: datetime, runs: list[tuple[int, int, Amounts]]
 ) -> None:
-    since, middle, until = sorted(points)
-    whole = joined(sums(intervals, by, since, until, now))
-    parts = joined(sums(intervals, by, since, middle, now), sums(intervals, by, middle, until, now))
-    assert whole.keys() == parts.keys()
-    for key, (time, memory, gpu, cpu) in whole.items():
-        assert parts[key][:3] == (time, memory, gpu)
-        assert parts[key][3] == pytest.approx(cpu)
-
-
-@given(INTERVALS, MOMENTS, MOMENTS)
-def test_users_and_days_have_the_same_sums(
-    intervals: list[Interval], one: datetime, other: datetime
-) -> None:
-    since, until = min(one, other), max(one, other)
-    totals = {
-        by: [
-            sum(column)
-            for column in zip(*sums(intervals, by, since, until, until).values(), strict=True)
-        ]
-        for by in UsageBy
-    }
-    assert all(found == pytest.approx(totals[UsageBy.USER]) for found in totals.values())
+    midnight = day.replace(hour=0, minute=0, second=0, microsecond=0)
+    single = [
+        bundle(midnight + timedelta(seconds=start), midnight + timedelta(days=2, seconds=end), held)
+        for start, end, held in runs
+    ]
+    columns = [
+        Amounts(*map(sum, zip(*(each[number] for each in single), strict=True)))
+        for number in (3, 4, 5)
+    ]
+    together = Bundle("ada", single[0].first, single[0].last, *columns)
+    for by in (UsageBy.USER, UsageBy.DAY):
+        one, many = Totals(by), Totals(by)
+        one.add(together)
+        for each in single:
+            many.add(each)
+        assert sums(one) == pytest.approx(sums(many), abs=1e-4)
 
 
 MOMENT = TypeAdapter(Moment)

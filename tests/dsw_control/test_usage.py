@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, insert
 from tests.dsw_control.apis import ADMIN, Api
 from tests.dsw_control.conftest import MakeApi, MakeControl
 from tests.dsw_control.starts import ROOMY, create, end
@@ -183,9 +185,67 @@ async def report(control: Control, owner: str) -> UsageLine:
     return line
 
 
-async def test_many_intervals_are_not_held_in_memory(make_control: MakeControl) -> None:
+MOMENTS = st.datetimes(datetime(2026, 3, 1), datetime(2026, 3, 14), timezones=st.just(UTC))
+HELD = st.tuples(MOMENTS, MOMENTS, st.booleans(), st.sampled_from([0.1, 1, 64]), st.integers(0, 8))
+Sums = tuple[float, float, float]
+
+
+@pytest.fixture
+async def control(make_control: MakeControl) -> Control:
     control: Control = await make_control()
     control.clock = lambda: NOW
+    return control
+
+
+async def sums(control: Control, by: UsageBy, since: datetime, until: datetime) -> dict[str, Sums]:
+    """Hours, CPU-hours and GPU-hours by key."""
+    query = UsageQuery(by=by, since=since, until=until)
+    report = await usage_report(control, Caller(name="root", admin=True), query)
+    return {line.key: (line.hours, line.cpu_hours, line.gpu_hours) for line in report.lines}
+
+
+def added(*parts: Sums) -> Sums:
+    first, second, third = (sum(column) for column in zip((0, 0, 0), *parts, strict=True))
+    return first, second, third
+
+
+def by_definition(row: Allocation, since: datetime, until: datetime) -> Sums:
+    """What an interval adds to a window."""
+    end = min(row.ended_at or NOW, until)
+    hours = max((end - max(row.started_at, since)).total_seconds(), 0) / 3600
+    return hours, hours * row.cpu, hours * row.gpu
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25
+)
+@given(
+    intervals=st.lists(HELD, max_size=6),
+    points=st.lists(MOMENTS, min_size=3, max_size=3, unique=True),
+)
+async def test_a_window_that_is_split_anywhere_has_the_same_sums(
+    control: Control, intervals: list[Any], points: list[datetime]
+) -> None:
+    rows = []
+    for number, (one, other, is_open, cpu, gpu) in enumerate(intervals):
+        ends = {"started_at": min(one, other), "ended_at": None if is_open else max(one, other)}
+        more = {"holder_id": f"dsw-{number}", "cpu": cpu, "gpu": gpu, **ends}
+        rows.append(held(f"user{number % 2}", "ws-1", 0, 0, **more))
+    async with control.db.write() as session:
+        await session.execute(delete(Allocation))
+        session.add_all(rows)
+    since, middle, until = sorted(points)
+    expected = added(*(by_definition(row, since, until) for row in rows))
+    for by in UsageBy:
+        whole = await sums(control, by, since, until)
+        assert added(*whole.values()) == pytest.approx(expected, abs=1e-4)
+        parts = [await sums(control, by, *ends) for ends in ((since, middle), (middle, until))]
+        for key in whole.keys() | parts[0].keys() | parts[1].keys():
+            split = added(*(part[key] for part in parts if key in part))
+            assert whole[key] == pytest.approx(split, abs=1e-4)
+
+
+async def test_many_intervals_are_not_held_in_memory(control: Control) -> None:
     plain = {
         column.key: getattr(held("ada", "ws-1", 2, 1), column.key)
         for column in Allocation.__table__.columns

@@ -4,48 +4,54 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dsw.errors import Forbidden, Invalid
 from dsw.moments import month_until
 from dsw.roles import Action
-from dsw.usage import Interval, Total, Totals, UsageBy, UsageLine, UsageQuery, UsageReport
+from dsw.usage import Totals, UsageBy, UsageLine, UsageQuery, UsageReport
 from dsw_control.access import not_from_an_instance, readable_workspaces, require
 from dsw_control.auth import Caller
 from dsw_control.context import Control
+from dsw_control.records.intervals import Window, bundles
 from dsw_control.records.storage import Scope, storage_by
 from dsw_control.store.tables import Allocation, Workspace
 from dsw_control.tenancy import workspaces
 
 LONGEST = timedelta(days=366)
-BATCH = 2000
 
 
 async def usage_report(control: Control, caller: Caller, query: UsageQuery) -> UsageReport:
     """What was used in the window: the caller's own, or all where they may read that."""
     not_from_an_instance(caller)
-    now = control.clock()
-    since, until = window = _window(query, now)
+    window = _window(query, control.clock())
+    totals = Totals(query.by)
+    storage: dict[str, int] = {}
     async with control.db.read() as session:
         scope = await _scope(session, caller, query)
-        totals = await _add_up(session, scope, query, Totals(query.by, window, now))
-        storage: dict[str, int] = {}
-        if query.resource_group is None and query.by in (UsageBy.USER, UsageBy.WORKSPACE):
+        conditions = scope.of(Allocation.workspace_id, Allocation.owner)
+        if query.resource_group is not None:
+            conditions.append(Allocation.resource_group == query.resource_group)
+        elif query.by in (UsageBy.USER, UsageBy.WORKSPACE):
             storage = await storage_by(session, query.by, scope)
+        async for bundle in bundles(session, query.by, window, conditions):
+            totals.add(bundle)
         names = await _names(session, query.by)
     lines = [
-        totals.get(key, Total()).line(names.get(key, key), storage.get(key))
-        for key in {*totals, *storage}
+        totals.line(key, names.get(key, key), storage.get(key))
+        for key in {*totals.keys, *storage}
     ]
-    return UsageReport(since=since, until=until, by=query.by, lines=sorted(lines, key=_order))
+    return UsageReport(
+        since=window.since, until=window.until, by=query.by, lines=sorted(lines, key=_order)
+    )
 
 
 def _order(line: UsageLine) -> str:
     return line.key
 
 
-def _window(query: UsageQuery, now: datetime) -> tuple[datetime, datetime]:
+def _window(query: UsageQuery, now: datetime) -> Window:
     until = query.until or now
     since = query.since or month_until(until)
     if since >= until:
@@ -54,7 +60,7 @@ def _window(query: UsageQuery, now: datetime) -> tuple[datetime, datetime]:
         raise Invalid(
             f"At most {LONGEST.days} days can be asked for at once.", "Ask for one year at a time."
         )
-    return since, until
+    return Window(since, until, now)
 
 
 async def _scope(session: AsyncSession, caller: Caller, query: UsageQuery) -> Scope:
@@ -81,24 +87,6 @@ def _check_user(
             "You may see your own use only.",
             "Name a workspace in which your role allows usage.read.",
         ).about(workspace_id)
-
-
-async def _add_up(session: AsyncSession, scope: Scope, query: UsageQuery, totals: Totals) -> Totals:
-    """The totals with all intervals counted; they are streamed, however many there are."""
-    since, until = totals.window
-    inside: list[ColumnElement[bool]] = [
-        Allocation.started_at < until,
-        or_(Allocation.ended_at.is_(None), Allocation.ended_at > since),
-        *scope.of(Allocation.workspace_id, Allocation.owner),
-    ]
-    if query.resource_group is not None:
-        inside.append(Allocation.resource_group == query.resource_group)
-    columns = [getattr(Allocation, name) for name in Interval._fields]
-    rows = await session.stream(select(*columns).where(*inside).execution_options(yield_per=BATCH))
-    async for batch in rows.partitions():
-        for row in batch:
-            totals.add(Interval(*row))
-    return totals
 
 
 async def _names(session: AsyncSession, by: UsageBy) -> dict[str, str]:
