@@ -42,6 +42,8 @@ def served(reply: Callable[[str, dict[str, str]], Reply]) -> Iterator[Server]:
             self.end_headers()
             self.wfile.write(body)
 
+        do_DELETE = do_GET
+
         def log_message(self, *_: Any) -> None:
             """Nothing."""
 

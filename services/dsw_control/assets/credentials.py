@@ -46,6 +46,9 @@ async def create_credential(
 ) -> CredentialView:
     """Keep a user name and a secret for one host; the answer is without the secret."""
     not_from_an_instance(caller)
+    if once is not None:
+        # The plain hash of the request would let whoever reads the database try secrets.
+        once = once.model_copy(update={"request": control.vault.blind(once.request)})
     async with control.db.write() as session:
         workspace = await workspaces.find(session, caller, body.workspace)
         await require(session, caller, workspace.id, Action.CREDENTIAL_MANAGE)
@@ -109,8 +112,7 @@ async def fitting(
         raise _no_credential(credential_id)
     if row.kind != kind or row.host != host_name(host):
         raise Invalid(
-            f"The credential {row.name!r} is for {row.kind} at {row.host}, not for {kind} at "
-            f"{host}.",
+            f"The credential {row.name!r} is for {row.host} ({row.kind}), not for {host} ({kind}).",
             "Name one for that host, or store one first.",
         )
     return row

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
@@ -16,9 +17,11 @@ class Vault:
 
     def __init__(self, keys: str) -> None:
         """`keys`: one key of 32 bytes a line, in hex."""
-        self._keys = [_fernet(line) for line in keys.split()]
-        if not self._keys:
+        raw = [_key(line) for line in keys.split()]
+        if not raw:
             raise ConfigError("The secret vault-key is empty.", _HOW)
+        self._first = raw[0]
+        self._keys = [Fernet(base64.urlsafe_b64encode(key)) for key in raw]
         self._all = MultiFernet(self._keys)
 
     def seal(self, secret: str) -> str:
@@ -35,6 +38,10 @@ class Vault:
                 "Put that key's line back, or store the credential again.",
             ) from error
 
+    def blind(self, text: str) -> str:
+        """A hash that is the same for the same text, and that nobody can try texts against."""
+        return hmac.new(self._first, text.encode(), "sha256").hexdigest()
+
     def renewed(self, sealed: str) -> str | None:
         """The same secret by the first key; None when it is that already, or no key fits."""
         try:
@@ -50,11 +57,11 @@ class Vault:
 _HOW = "Each line is a key in hex; one can be made with: openssl rand -hex 32"
 
 
-def _fernet(line: str) -> Fernet:
+def _key(line: str) -> bytes:
     try:
         key = bytes.fromhex(line)
     except ValueError:
         key = b""
     if len(key) != KEY_BYTES:
         raise ConfigError("A line of the secret vault-key is not a key.", _HOW)
-    return Fernet(base64.urlsafe_b64encode(key))
+    return key
