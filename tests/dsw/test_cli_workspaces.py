@@ -30,6 +30,16 @@ def test_a_workspace_is_made_changed_and_shown(dsw: Terminal, team: str) -> None
     assert team not in dsw.ok("workspaces", "list", who="stranger")
 
 
+def test_what_others_wrote_cannot_command_the_terminal(dsw: Terminal, team: str) -> None:
+    evil = "\x1b[2J\x1b]0;owned\x07 fine\x9b31m"
+    dsw.ok("workspaces", "change", team, "--description", evil, who="ada")
+    shown = dsw.ok("workspaces", "show", team) + dsw.ok("export", team)
+    file = f"kind: Workspace\nname: {team}\ndescription: plain\n"
+    shown += dsw.ok("apply", "-f", "-", "--dry-run", piped=file)
+    assert "fine" in shown
+    assert not {"\x1b", "\x07", "\x9b"} & set(shown)
+
+
 def test_an_archived_workspace_comes_back_and_an_empty_one_is_deleted(
     dsw: Terminal, team: str
 ) -> None:

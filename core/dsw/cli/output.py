@@ -6,7 +6,8 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
+from unicodedata import category
 
 import typer
 from pydantic import BaseModel
@@ -16,9 +17,29 @@ from rich.text import Text
 
 from dsw.instances import InstanceView
 
+
+class PlainConsole(Console):
+    """A console on which texts cannot move the cursor or colour what is not theirs: what others
+    wrote (a description, a sentence) is shown to people in their terminal."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """As rich does, without control characters in texts."""
+        super().print(
+            *(clean(each) if isinstance(each, str) else each for each in objects), **options
+        )
+
+
+def clean(text: str) -> str:
+    """The text with a sign in place of each control character but line ends."""
+    return "".join(
+        "\N{REPLACEMENT CHARACTER}" if category(sign) == "Cc" and sign != "\n" else sign
+        for sign in text
+    )
+
+
 # A pipe has no width: a table that is read by a program is not cut.
-console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+console = PlainConsole(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
+errors = PlainConsole(stderr=True, highlight=False, soft_wrap=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -52,7 +73,7 @@ def show(
     for title in columns:
         table.add_column(title, no_wrap=title in KEYS, min_width=16 if title == "ID" else None)
     for item in items:
-        texts = [value(item) for value in columns.values()]
+        texts = [clean(value(item)) for value in columns.values()]
         table.add_row(*(Text(text, style=STYLES.get(text, "")) for text in texts))
     console.print(table)
 
@@ -74,14 +95,14 @@ def show_fields(item: BaseModel, as_json: bool, fields: dict[str, str]) -> None:
     table.add_column(style="bold", no_wrap=True)
     for title, text in fields.items():
         if text:
-            table.add_row(title, Text(text))
+            table.add_row(title, Text(clean(text)))
     console.print(table)
 
 
 def show_lines(lines: Iterable[str]) -> None:
     """Text of control as it came, such as CSV."""
     for line in lines:
-        sys.stdout.write(f"{line}\n")
+        sys.stdout.write(f"{clean(line) if sys.stdout.isatty() else line}\n")
 
 
 def lab_url(hub: str, instance: InstanceView) -> str:

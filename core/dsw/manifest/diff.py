@@ -3,6 +3,7 @@ point. Pure."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any
@@ -162,4 +163,5 @@ def _shown(name: str, value: Any) -> str:
         return format_size(value)
     if isinstance(value, float):
         return f"{value:g}"
-    return f'"{value}"' if " " in str(value) else str(value)
+    text = str(value)
+    return text if text.isprintable() and " " not in text else json.dumps(text, ensure_ascii=False)
