@@ -12,10 +12,10 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from dsw.errors import ConfigError, Unavailable
+from dsw.errors import ConfigError, Invalid, Unavailable
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -50,6 +50,8 @@ class Database:
                 yield session
         except OperationalError as error:
             raise _unavailable(error) from error
+        except DataError as error:
+            raise _not_storable() from error
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
@@ -64,6 +66,8 @@ class Database:
                 yield session
         except OperationalError as error:
             raise _unavailable(error) from error
+        except DataError as error:
+            raise _not_storable() from error
 
     async def close(self) -> None:
         """Close all connections."""
@@ -122,3 +126,8 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
 
 def _unavailable(error: DBAPIError) -> Unavailable:
     return Unavailable(f"The database does not answer: {error.orig}.", "Try again in a moment.")
+
+
+def _not_storable() -> Invalid:
+    """PostgreSQL has no text with the character NUL, and numbers of a certain size only."""
+    return Invalid("A text or a number in the request cannot be stored.", "Send another one.")
