@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -41,14 +42,15 @@ def a_server() -> Iterator[str]:
         eventually(lambda: subprocess.run(ready, check=False).returncode == 0, 30)
         yield f"postgresql://dsw@127.0.0.1:{port}"
     finally:
-        server.terminate()
+        # SIGINT ends it at once; SIGTERM would wait for those who are connected.
+        server.send_signal(signal.SIGINT)
         server.wait(30)
         shutil.rmtree(folder)
 
 
-def new_database(server: str, name: str) -> str:
-    """The URL of a new, empty database."""
+def new_database(server: str, name: str, template: str = "template1") -> str:
+    """The URL of a new database: empty, or as the template (another one's name) is."""
     name = "".join(char if char.isalnum() else "_" for char in name.lower())[:60]
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     return f"{server}/{name}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from dsw_control.assets.official import OfficialImages
 from dsw_control.capacity import groups
 from dsw_control.context import Control
 from dsw_control.main import build
+from dsw_control.store.database import upgrade
 from dsw_control.tenancy import workspaces
 
 
@@ -27,11 +29,36 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return new_database(server, tmp_path.name)
 
 
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with the newest tables, to be copied: that is quicker than migrating anew."""
+    file = tmp_path_factory.mktemp("migrated") / "control.sqlite"
+    upgrade(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql(postgresql: str) -> str:
+    """The name of such a database on the server."""
+    upgrade(new_database(postgresql, "migrated"))
+    return "migrated"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database of each kind with the newest tables."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "control.sqlite")
+        return f"sqlite:///{tmp_path}/control.sqlite"
+    server: str = request.getfixturevalue("postgresql")
+    return new_database(server, tmp_path.name, request.getfixturevalue("migrated_postgresql"))
+
+
 MakeControl = Callable[..., Any]
 
 
 @pytest.fixture
-async def make_control(database_url: str, tmp_path: Path) -> AsyncIterator[MakeControl]:
+async def make_control(migrated_url: str, tmp_path: Path) -> AsyncIterator[MakeControl]:
     """Makes control processes (without HTTP and loops) on one database."""
     made: list[Control] = []
 
@@ -40,7 +67,7 @@ async def make_control(database_url: str, tmp_path: Path) -> AsyncIterator[MakeC
             {
                 "data_dir": str(tmp_path),
                 "engine": {"kind": "process"},
-                "control": {"database": database_url},
+                "control": {"database": migrated_url},
                 **sections,
             }
         )
