@@ -43,8 +43,9 @@ class UsageQuery(Model):
 class UsageLine(View):
     """Hours of use of one user, workspace, resource group or day; memory in GiB-hours.
 
-    `key` is a workspace's name, or its id when it is no more; a day is one in UTC. `storage` in
-    bytes is what a user or a workspace keeps now in folders and saved images; None: not known.
+    `key` is a workspace's name, or its id when it is no more; a day is one in UTC. A run counts
+    on its first day; a share of a GPU counts as a GPU. `storage` in bytes is what a user or a
+    workspace keeps now in folders and saved images; None: not known.
     """
 
     key: str
