@@ -5,13 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import re
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
-from sqlalchemy import delete, text, update
+from sqlalchemy import delete, make_url, select, text, update
 from sqlalchemy.exc import DBAPIError
+from tests.docs import pages
 from tests.dsw_control.apis import ADMIN, Api
 from tests.dsw_control.conftest import MakeApi, MakeControl
 from tests.dsw_control.starts import ROOMY
@@ -104,6 +108,26 @@ async def test_each_database_refuses_its_own_way_around(make_control: MakeContro
     with pytest.raises(DBAPIError, match="the audit log is append-only"):
         async with control.db.write() as session:
             await session.execute(text(attack))
+
+
+async def test_old_lines_are_taken_out_as_the_page_says(make_control: MakeControl) -> None:
+    control: Control = await make_control()
+    for year in (2025, 2026):
+        control.clock = lambda year=year: MOMENT.replace(year=year)
+        await write(control, Caller(name="ada"))
+    of_postgresql, of_sqlite = pages.blocks("docs/operators/usage-and-audit.md", "sql")
+    if control.db.is_sqlite:
+        with closing(sqlite3.connect(str(make_url(control.db.url).database))) as owner:
+            owner.executescript(of_sqlite)
+    else:
+        url = make_url(control.db.url).set(drivername="postgresql")
+        with psycopg.connect(url.render_as_string(), autocommit=True) as connection:
+            connection.execute(of_postgresql)
+    async with control.db.read() as session:
+        assert [row.at.year for row in await session.scalars(select(AuditEntry))] == [2026]
+    with pytest.raises(DBAPIError, match="the audit log is append-only"):
+        async with control.db.write() as session:
+            await session.execute(delete(AuditEntry))
 
 
 @pytest.fixture
