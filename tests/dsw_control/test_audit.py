@@ -22,14 +22,16 @@ from tests.dsw_control.starts import ROOMY
 from tests.stub_hub import instance_token
 
 from dsw.audit import AuditView, Outcome
+from dsw.images import ImageSource
 from dsw.roles import Action
 from dsw_control.auth import Caller
 from dsw_control.context import Control
+from dsw_control.engines.process import ProcessEngine
 from dsw_control.records import denials
 from dsw_control.records.attempts import DISTINCT, WINDOW, Attempt, Attempts
 from dsw_control.records.audit import CONTROL, record
 from dsw_control.records.export import csv_text
-from dsw_control.store.tables import AuditEntry, Instance
+from dsw_control.store.tables import AuditEntry, Image, Instance
 
 MOMENT = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -164,6 +166,49 @@ async def test_what_is_done_to_instances_is_in_the_log(api: Api) -> None:
         ("ada", Outcome.DONE, item["workspace_id"])
     }
     assert all(line.request_id for line in found)
+
+
+class Isolated(ProcessEngine):
+    """An engine that would save instances; nothing is started in this test."""
+
+    isolated = True
+
+
+async def test_every_change_is_one_line(api: Api) -> None:
+    api.control.engine = Isolated(api.control.settings)
+    item = await create(api, "ada", "team")
+    instance = f"/instances/{item['id']}"
+    async with api.control.db.write() as session:
+        session.add(
+            Image(
+                id="img-aaaabbbbcccc",
+                name="saved",
+                description="",
+                source=ImageSource.SNAPSHOT,
+                workspace_id=item["workspace_id"],
+                owner="ada",
+                reference="x",
+                digest="x",
+                created_at=MOMENT,
+            )
+        )
+    requests: list[tuple[str, str, Any]] = [
+        ("PATCH", instance, {"display_name": "other"}),
+        ("POST", f"{instance}/snapshots", {"name": "saved"}),
+        ("POST", "/snapshots/{id}/cancel", None),
+        ("POST", f"{instance}/start", None),
+        ("POST", f"{instance}/stop", None),
+        ("DELETE", "/images/img-aaaabbbbcccc", None),
+        ("DELETE", instance, None),
+    ]
+    answer: Any = {}
+    for method, path, body in requests:
+        before = await lines(api, "ada", workspace="team")
+        answer = await api.ok("ada", method, path.format(**(answer or {})), body)
+        line, *rest = await lines(api, "ada", workspace="team")
+        assert rest == before, path
+        assert (line.actor, line.outcome) == ("ada", Outcome.DONE)
+        assert line.object_id in f"{path} {answer}"
 
 
 async def test_an_instance_is_named_with_its_owner(api: Api) -> None:
