@@ -24,7 +24,7 @@ FOLDERS = sorted({name.split("/")[0] for name in pages.files() if "/" in name})
 ROOT_FILES = {name for name in pages.files() if "/" not in name}
 CLI = get_command(app)
 PAGES = pages.pages()
-LABELS = {"installation", "kind", "id"}
+LABELS = {"installation", "kind", "id", "label"}
 FILES = {"md", "log", "sqlite"}
 
 

@@ -50,8 +50,11 @@ def test_an_instance_needs_the_label_and_the_entry_point(run: Any, use: ImageUse
             {"Env": ["PYTHON_VERSION=3.12.4"], "Labels": {"dsw.label.python": "3.13"}},
             {"python": "3.13"},
         ),
-        ({"Labels": {BASE: "docker.io/library/debian:bookworm"}}, {"os": "Debian bookworm"}),
-        ({"Labels": {BASE: "docker.io/library/python:3.12"}}, {}),
+        (
+            {"Labels": {BASE: "registry.example.org/library/debian:bookworm"}},
+            {"os": "Debian bookworm"},
+        ),
+        ({"Labels": {BASE: "registry.example.org/library/python:3.12"}}, {}),
         ({"Labels": {REF: "ubuntu", VERSION: "24.04"}}, {"os": "Ubuntu 24.04"}),
         ({"Labels": {REF: "ubuntu", VERSION: "1.4.0"}}, {}),
         ({"Labels": {"dsw.label.os": "Debian\x00 12\n"}}, {"os": "Debian 12"}),

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dsw.errors import Invalid
-from dsw.references import host_name, names_a_host, parse_reference
+from dsw.references import DEFAULT_HOST, host_name, names_a_host, parse_reference
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -15,18 +15,18 @@ DIGEST = "sha256:" + "a" * 64
 @pytest.mark.parametrize(
     ("text", "meant"),
     [
-        ("python", "docker.io/library/python:latest"),
-        ("python:3.12", "docker.io/library/python:3.12"),
-        ("team/torch", "docker.io/team/torch:latest"),
-        ("index.docker.io/team/torch", "docker.io/team/torch:latest"),
-        ("docker.io/python", "docker.io/library/python:latest"),
+        ("python", f"{DEFAULT_HOST}/library/python:latest"),
+        ("python:3.12", f"{DEFAULT_HOST}/library/python:3.12"),
+        ("team/torch", f"{DEFAULT_HOST}/team/torch:latest"),
+        (f"index.{DEFAULT_HOST}/team/torch", f"{DEFAULT_HOST}/team/torch:latest"),
+        (f"{DEFAULT_HOST}/python", f"{DEFAULT_HOST}/library/python:latest"),
         ("ghcr.io/team/torch:2.9", "ghcr.io/team/torch:2.9"),
         ("GHCR.io:443/team/torch", "ghcr.io/team/torch:latest"),
         ("localhost/torch", "localhost/torch:latest"),
         ("registry:5000/a/b/c", "registry:5000/a/b/c:latest"),
-        (f"torch@{DIGEST}", f"docker.io/library/torch@{DIGEST}"),
+        (f"torch@{DIGEST}", f"{DEFAULT_HOST}/library/torch@{DIGEST}"),
         (f"ghcr.io/team/torch:2.9@{DIGEST}", f"ghcr.io/team/torch@{DIGEST}"),
-        ("a__b/c.d-e--f:T_1.x", "docker.io/a__b/c.d-e--f:T_1.x"),
+        ("a__b/c.d-e--f:T_1.x", f"{DEFAULT_HOST}/a__b/c.d-e--f:T_1.x"),
     ],
 )
 def test_a_reference_is_read_as_docker_reads_it(text: str, meant: str) -> None:

@@ -97,6 +97,9 @@ class Builder:
         arguments = ["build", "--tag", f"{self._options.tag_prefix}/{name}:latest"]
         arguments += ["--label", f"{CONTEXT_LABEL}={wanted}"]
         arguments += ["--build-arg", f"BASE_IMAGE={self._base}"]
+        if self._options.base_image != DEFAULT:
+            # What the Dockerfiles say of their contents is true of the default only.
+            arguments += ["--build-arg", "SYSTEM=", "--build-arg", "PYTHON="]
         for variable in _PASSED_ON:
             if variable in os.environ:
                 arguments += ["--build-arg", variable]
