@@ -37,7 +37,7 @@ from dsw_control.requests_log import RequestLog
 from dsw_control.share_worker import ShareWorker
 from dsw_control.snapshot_worker import SnapshotWorker
 from dsw_control.tenancy import identities, run_limits, workspaces
-from dsw_control.tenancy.groups import GroupSync
+from dsw_control.tenancy.groups import GroupSync, period
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": Problem, "description": "What was wrong and what to do"}
@@ -153,7 +153,7 @@ def _start_loops(control: Control) -> list[asyncio.Task[None]]:
             every(60, partial(denials.flush, control)),
             every(measuring.period(control.settings), partial(measuring.measure, control)),
             every(2, OomWatch(control).turn),
-            every(3 if control.settings.group_mappings else 3600, GroupSync(control).turn),
+            every(period(control.settings), GroupSync(control).turn),
             every(60, partial(identities.follow, control)),
             every(10, partial(run_limits.enforce, control)),
         )

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from dsw.errors import DswError
 from dsw.roles import Action, Role
+from dsw.settings import Settings
 from dsw_control.context import Control
 from dsw_control.records.audit import CONTROL, record
 from dsw_control.store.tables import Member, Workspace
@@ -21,6 +22,12 @@ Wanted = dict[str, list[str]]
 """Roles by user name."""
 
 _BY_GROUP = cast(Member.group_roles, Text) != "[]"
+
+
+def period(settings: Settings) -> float:
+    """Seconds between two looks: who leaves a group is to lose what is open within five, and the
+    stop of an instance takes some of them. Without mappings only what older ones left is undone."""
+    return 1.5 if settings.group_mappings else 3600
 
 
 class GroupSync:
