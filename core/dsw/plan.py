@@ -9,7 +9,7 @@ import hashlib
 import json
 from enum import StrEnum
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from dsw.base import Model
 from dsw.code_sources import CodeCheckout
@@ -84,6 +84,9 @@ class LaunchPlan(Model):
     it can only be local). Memory in bytes, CPU in cores. `attempt` counts the starts of this
     instance; reports carry it, so that a late report of an older start is told apart.
     """
+
+    # A plan that is refused is logged, and it carries secrets.
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     installation: str
     instance_id: str = Field(pattern=id_pattern("dsw"))

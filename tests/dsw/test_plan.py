@@ -60,3 +60,10 @@ def test_the_fingerprint_changes_with_what_only_a_new_container_can_have(
     change: dict[str, object], needs_new: bool
 ) -> None:
     assert (PLAN.model_copy(update=change).fingerprint != PLAN.fingerprint) is needs_new
+
+
+def test_a_plan_that_is_refused_does_not_show_its_secrets() -> None:
+    wrong = {"code": {"url": "x", "secret": "hidden"}, "registry_login": {"secret": "hidden"}}
+    with pytest.raises(ValidationError) as refusal:
+        LaunchPlan.model_validate({**PLAN.model_dump(), **wrong})
+    assert "hidden" not in str(refusal.value)
