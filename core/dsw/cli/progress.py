@@ -7,7 +7,7 @@ import time
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
-from dsw.cli.output import duration, errors
+from dsw.cli.output import clean, duration, errors
 from dsw.client import Client
 from dsw.errors import Conflict, Unavailable
 from dsw.instances import AT_REST, IS_UP, Desired, InstanceState, InstanceView
@@ -29,7 +29,7 @@ def wait_for_instance(client: Client, instance: InstanceView, seconds: float) ->
             while time.monotonic() < deadline:
                 instance = client.instance(instance.id)
                 line = progress_line(instance)
-                status.update(escape(line))
+                status.update(escape(clean(line)))
                 place = instance.queue and (instance.queue.place, instance.queue.waiting_for)
                 if place and place != told and not errors.is_terminal:
                     errors.print(line, markup=False)
