@@ -24,9 +24,11 @@ from tests.stub_hub import instance_token
 from dsw.audit import AuditView, Outcome
 from dsw.images import ImageSource
 from dsw.roles import Action
+from dsw_control.api.denied import _TABLES
 from dsw_control.auth import Caller
 from dsw_control.context import Control
 from dsw_control.engines.process import ProcessEngine
+from dsw_control.openapi import document
 from dsw_control.records import denials
 from dsw_control.records.attempts import DISTINCT, WINDOW, Attempt, Attempts
 from dsw_control.records.audit import CONTROL, record
@@ -288,6 +290,7 @@ async def test_what_an_instance_may_not_do_is_in_the_log(api: Api) -> None:
 
 async def test_what_does_not_exist_is_no_denial(api: Api) -> None:
     item = await create(api, "ada", "team")
+    other = await create(api, "ada", "team", name="other")
     await api.ok("ada", "DELETE", f"/instances/{item['id']}")
     async with api.control.db.write() as session:
         row = await session.get_one(Instance, item["id"])
@@ -296,11 +299,27 @@ async def test_what_does_not_exist_is_no_denial(api: Api) -> None:
         ("bob", "GET", f"/instances/{item['id']}"),
         ("bob", "GET", "/instances/dsw-aaaabbbbcccc"),
         ("bob", "GET", "/workspaces/none"),
+        ("ada", "DELETE", f"/queue/{other['id']}"),
+        ("ada", "DELETE", f"/instances/{other['id']}/shares/shr-aaaabbbbcccc"),
         ("ada", "DELETE", "/workspaces/team/members/nobody"),
         (ADMIN, "DELETE", "/workspaces/team/members/nobody"),
     ):
         assert (await api.send(who, method, path)).status_code == 404, path
     assert await lines(api, outcome="denied") == []
+
+
+def test_every_kind_of_id_in_a_path_is_known_to_the_log() -> None:
+    paths = document()["paths"]
+    assert {name for path in paths for name in re.findall(r"{(\w+_id)}", path)} == set(_TABLES)
+
+
+async def test_who_was_removed_and_comes_back_is_in_the_log(api: Api) -> None:
+    await api.ok("ada", "PUT", "/workspaces/team/members/bob", {"roles": ["developer"]})
+    item = await create(api, "bob", "team")
+    await api.ok("ada", "DELETE", "/workspaces/team/members/bob")
+    assert (await api.send("bob", "GET", f"/instances/{item['id']}")).status_code == 404
+    (line,) = await lines(api, "ada", workspace="team", outcome="denied")
+    assert (line.actor, line.object_id) == ("bob", item["id"])
 
 
 async def test_without_a_known_caller_nothing_is_written(api: Api) -> None:

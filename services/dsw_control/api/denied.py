@@ -9,7 +9,8 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dsw.errors import DswError, Forbidden, NotFound
-from dsw_control.access import standing
+from dsw.roles import Action
+from dsw_control.access import standing, visible_instance
 from dsw_control.auth import Caller
 from dsw_control.context import Control
 from dsw_control.records import denials
@@ -36,10 +37,11 @@ _TABLES = {
 
 
 class _Target(NamedTuple):
-    """An object that exists: its workspace, and who owns it."""
+    """An object that exists: its workspace, who owns it, and the instance that it is or is of."""
 
     workspace_id: str | None
     owner: str | None = None
+    instance_id: str | None = None
 
 
 async def note_refusal(request: Request, error: DswError) -> None:
@@ -78,6 +80,12 @@ async def _is_hidden(session: AsyncSession, caller: Caller, target: _Target | No
     """Whether the object exists, and it is the caller's rights that keep it from them."""
     if target is None or caller.admin:
         return False
+    if target.instance_id is not None:
+        try:
+            await visible_instance(session, caller, target.instance_id, Action.INSTANCE_READ_ALL)
+        except DswError:
+            return True
+        return False
     if target.owner is not None:
         return target.owner != caller.name or caller.server is not None
     return not (await standing(session, caller, target.workspace_id or "")).roles
@@ -97,12 +105,11 @@ async def _target(session: AsyncSession, request: Request) -> _Target | None:
 async def _object(session: AsyncSession, name: str, object_id: str) -> _Target | None:
     row = await session.get(_TABLES[name], object_id)
     if isinstance(row, Share):
-        instance = await session.get(Instance, row.instance_id)
-        return None if instance is None else _Target(instance.workspace_id, row.created_by)
-    if isinstance(row, Instance) and row.deleted_at is not None:
-        return None
+        row = await session.get(Instance, row.instance_id)
+    if isinstance(row, Instance) and row.deleted_at is None:
+        return _Target(row.workspace_id, row.owner, row.id)
     if isinstance(row, Image) and row.retired_at is not None:
         return None
-    if isinstance(row, (Instance, Image, Snapshot, Credential, CodeSource)):
+    if isinstance(row, (Image, Snapshot, Credential, CodeSource)):
         return _Target(row.workspace_id, row.owner)
     return None
