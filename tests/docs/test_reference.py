@@ -13,7 +13,9 @@ from tests.docs.pages import PROJECT
 from dsw.errors import DswError
 from dsw.instances import Desired, InstanceState, Reason
 from dsw.lifecycle import ContainerView, Facts, HubView, next_step
+from dsw.roles import PERMISSIONS, PLATFORM, Action, Role
 from dsw.snapshots import SnapshotState
+from dsw.workspaces import Policy
 from dsw_agent.exclusions import RUNTIME, SECRETS
 from dsw_control.openapi import document
 from dsw_spawners.docker_args import CAPABILITIES_OF_SUDO
@@ -25,6 +27,7 @@ API = "docs/developers/api.md"
 INSTANCES = "docs/users/instances.md"
 SAVING = "docs/users/save-as-image.md"
 SECURITY = "docs/operators/security.md"
+WORKSPACES = "docs/users/workspaces.md"
 
 
 def test_the_reference_of_settings_is_as_the_settings_are() -> None:
@@ -97,6 +100,27 @@ def test_every_state_and_reason_is_explained_to_users() -> None:
     assert states == {state.value for state in InstanceState}
     reasons = {row[0] for row in pages.table(INSTANCES, "reason")}
     assert reasons == {reason.value for reason in Reason} - {""}
+
+
+def test_the_table_of_roles_is_the_role_table() -> None:
+    rows = pages.table(WORKSPACES, "action")
+    assert [row[0] for row in rows] == [action for action in Action if action not in PLATFORM]
+    for action, _, *cells in rows:
+        allowed = {role for role, cell in zip(Role, cells, strict=True) if cell == "yes"}
+        assert allowed == {role for role in Role if action in PERMISSIONS[role]}, action
+        assert set(cells) <= {"yes", ""}
+    (heading,) = re.findall(r"(?m)^\| action \| .*$", pages.text(WORKSPACES))
+    assert heading.strip("| ").split(" | ")[2:] == [*Role]
+    assert [row[0] for row in pages.table(WORKSPACES, "role")] == [*Role]
+
+
+def test_what_is_the_platforms_is_told() -> None:
+    rows = pages.table(WORKSPACES, "platform action")
+    assert {row[0] for row in rows} == PLATFORM
+
+
+def test_every_key_of_a_policy_is_explained() -> None:
+    assert {row[0] for row in pages.table(WORKSPACES, "key")} == set(Policy.model_fields)
 
 
 def test_every_state_of_a_snapshot_is_explained_to_users() -> None:
