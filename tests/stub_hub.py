@@ -149,7 +149,9 @@ class StubHub:
             for kind, whom in sorted(pairs)
             if key.startswith(f"{name}/")
         ]
-        return JSONResponse(models[first : first + count])
+        following = {"offset": first + count} if first + count < len(models) else None
+        page = {"items": models[first : first + count], "_pagination": {"next": following}}
+        return JSONResponse(page)
 
 
 class _Down:

@@ -99,19 +99,19 @@ class Hub:
         """Who may enter an owner's servers: the server's name, and a kind (`user` or `group`) with
         a name."""
         found: set[tuple[str, tuple[str, str]]] = set()
-        offset, limit = 0, 200
-        while True:
-            params = {"offset": offset, "limit": limit}
+        offset: int | None = 0
+        while offset is not None:
+            params = {"offset": offset, "limit": 200}
             answer = await self._send("GET", f"/shares/{quote(owner, safe='')}", params=params)
             if answer.status_code == 404:
-                return found
+                break
             page = _checked(answer).json()
-            for model in page:
+            for model in page["items"]:
                 kind = model["kind"]
                 found.add((model["server"]["name"], (kind, model[kind]["name"])))
-            if len(page) < limit:
-                return found
-            offset += limit
+            following = page["_pagination"]["next"]
+            offset = following and following["offset"]
+        return found
 
     async def token_for_code(self, form: dict[str, str]) -> str:
         """The end of the OAuth login: a code for a token."""

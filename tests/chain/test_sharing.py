@@ -85,8 +85,13 @@ def connect(user: User, item: Any, path: str) -> Socket:
 
 @contextlib.contextmanager
 def terminal(user: User, item: Any) -> Iterator[Socket]:
-    """An open terminal in which the user can work."""
-    name = user.server(item, "api/terminals", "POST", json={}).json()["name"]
+    """An open terminal in which the user can work, seconds after they were let in."""
+
+    def made() -> Any:
+        answer = user.server(item, "api/terminals", "POST", json={})
+        return answer.json() if answer.is_success else None
+
+    name = eventually(made, WITHIN)["name"]
     opened = connect(user, item, f"terminals/websocket/{name}")
     try:
         assert "out-42" in said(opened, "echo out-$((40 + 2))", "out-42")
@@ -120,6 +125,13 @@ def refused(user: User, item: Any, path: str) -> bool:
     except websocket.WebSocketBadStatusException as error:
         return error.status_code == 403
     return False
+
+
+def at_hub(workbench: TestBench, item: Any) -> set[str]:
+    """Who may enter the server, as the hub says."""
+    path = f"{workbench.url}/hub/api/shares/olive/{item['name']}"
+    answer = httpx.get(path, headers={"Authorization": f"Bearer {workbench.admin.token}"})
+    return {one["user"]["name"] for one in answer.json()["items"]}
 
 
 def test_a_viewer_looks_and_changes_nothing(olive: User, bob: User, carol: User, item: Any) -> None:
@@ -210,14 +222,7 @@ def test_a_share_ends_although_something_is_killed_right_then(
         workbench.kill(killed)
         assert seconds_until_cut(opened) < WITHIN
         workbench.wait_until_ready()
-
-    def at_hub() -> list[Any]:
-        path = f"{workbench.url}/hub/api/shares/olive/{item['name']}"
-        answer = httpx.get(path, headers={"Authorization": f"Bearer {workbench.admin.token}"})
-        found: list[Any] = answer.json()
-        return found
-
-    eventually(lambda: at_hub() == [], 30)
+    eventually(lambda: at_hub(workbench, item) == set(), 30)
     assert bob.server(item, "api/contents/a.txt").status_code == 403
 
 
@@ -245,15 +250,20 @@ def test_an_instance_of_the_same_name_is_another(alice: User, bob: User) -> None
 
 
 def test_nobody_shares_behind_controls_back(
-    workbench: TestBench, olive: User, bob: User, item: Any
+    workbench: TestBench, olive: User, bob: User, carol: User, item: Any
 ) -> None:
-    """Users cannot at the hub; what its administrators share there lets nobody in."""
+    """Users cannot at the hub; what its administrators share there lets nobody in, and ends."""
+    share(olive, item, "bob")
     path = f"{workbench.url}/hub/api/shares/olive/{item['name']}"
     for who, status in ((olive, 403), (workbench.admin, 200)):
         headers = {"Authorization": f"Bearer {who.token}"}
-        assert httpx.post(path, json={"user": "bob"}, headers=headers).status_code == status
-    assert bob.server(item, "api/contents").status_code == 403
+        answer = httpx.post(path, json={"user": "carol"}, headers=headers)
+        assert answer.status_code == status
+    assert at_hub(workbench, item) == {"bob", "carol"}
+    assert carol.server(item, "api/contents").status_code == 403
     assert workbench.admin.server(item, "api/contents").status_code == 403
+    eventually(lambda: at_hub(workbench, item) == {"bob"}, 60)
+    assert bob.server(item, "api/contents").status_code == 200
 
 
 def test_a_copied_instance_token_does_not_lead_back_in(
