@@ -36,4 +36,10 @@ def _said(error: APIError) -> str:
     said = error.explanation or str(error)
     if isinstance(said, bytes):
         said = said.decode(errors="replace")
-    return said.strip().rstrip(".")
+    return for_people(said)
+
+
+def for_people(said: str) -> str:
+    """The engine's words without what a registry answered: whoever names a host in a catalog could
+    read with them what services beside the engine answer to it."""
+    return said.partition(" response body")[0].strip().rstrip(".")

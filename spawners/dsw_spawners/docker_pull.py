@@ -13,7 +13,7 @@ from docker import APIClient
 from dsw.errors import EngineFailed
 from dsw.events import Phase
 from dsw.units import format_size
-from dsw_spawners.docker_errors import engine_errors
+from dsw_spawners.docker_errors import engine_errors, for_people
 from dsw_spawners.steps import Step
 
 EVERY = 0.3
@@ -106,5 +106,5 @@ async def pull(
     finally:
         given_up.set()
     if progress.error:
-        raise EngineFailed(f"{reference} cannot be pulled: {progress.error.rstrip('.')}.")
+        raise EngineFailed(f"{reference} cannot be pulled: {for_people(progress.error)}.")
     yield progress.step(name)

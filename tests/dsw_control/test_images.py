@@ -80,9 +80,12 @@ async def test_an_image_without_our_entry_point_is_for_jobs_and_starts_no_instan
     catalog: Catalog,
 ) -> None:
     push(catalog.registry, "python:3", image_config({"Cmd": ["python3"]}))
-    image = await catalog.added(DEVELOPER, "python", "python:3")
+    added = await catalog.add(DEVELOPER, "python", "python:3")
+    image = added.json()
     assert image["use"] == "job"
     assert "for jobs only" in image["hint"]
+    shown = await catalog.api.send(DEVELOPER, "GET", f"/images/{image['id']}")
+    assert shown.headers["etag"] == added.headers["etag"]
     answer = await catalog.start(DEVELOPER, image["id"])
     assert answer.status_code == 422
     assert "'python' is for jobs only: it lacks the entry point" in answer.json()["detail"]

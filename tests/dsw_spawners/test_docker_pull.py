@@ -5,11 +5,15 @@ from __future__ import annotations
 import secrets
 import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import bcrypt
 import pytest
+from tests.dsw_control.odd_registries import says, served
 from tests.dsw_spawners.conftest import IMAGE, Bench, docker
 from tests.dsw_spawners.images import build
 from tests.ports import an_unused_port
+from tests.pushes import image_config, push
 
 from dsw.events import Phase
 from dsw_spawners.docker_pull import PullProgress
@@ -128,3 +132,52 @@ def test_a_registry_that_does_not_answer_fails_the_pull(docker_bench: Bench) -> 
         docker_bench.planner.next = {}
     assert failure.reason == "ImagePullFailed"
     assert reference in failure.message
+
+
+@pytest.mark.docker
+def test_what_a_host_answers_to_the_engine_is_shown_to_nobody(docker_bench: Bench) -> None:
+    """Any service on the engine's own loopback may be named as a registry."""
+    with served(lambda *_: says(b"<p>of an internal service</p>", 404)) as service:
+        reference = f"{service.address}/dsw/x"
+        docker_bench.planner.next = {
+            "image_digest": f"{reference}@sha256:{'e' * 64}",
+            "image_reference": f"{reference}:1",
+        }
+        try:
+            docker_bench.start("curious")
+            failure = docker_bench.control.wait_for(docker_bench.instance("curious"), Phase.FAILED)
+        finally:
+            docker_bench.planner.next = {}
+    assert service.asked
+    assert "internal service" not in failure.message
+
+
+@pytest.mark.docker
+def test_the_login_of_the_plan_opens_a_registry_and_a_wrong_one_does_not(
+    docker_bench: Bench, start_registry: Callable[..., str], tmp_path: Path
+) -> None:
+    file = tmp_path / "htpasswd"
+    hashed = bcrypt.hashpw(b"right-password", bcrypt.gensalt(5)).decode()
+    file.write_text(f"robot:{hashed}\n")
+    auth = f'auth: {{htpasswd: {{realm: tests, path: "{file}"}}}}'
+    address = start_registry(auth)
+    digest = push(address, "closed:1", image_config({}), auth=("robot", "right-password"))
+    docker_bench.planner.next = {
+        "image_digest": f"{address}/closed@{digest}",
+        "image_reference": f"{address}/closed:1",
+    }
+    try:
+        for number, password in enumerate(("wrong-password", "right-password")):
+            login = {"username": "robot", "secret": password}
+            docker_bench.planner.next["registry_login"] = login
+            docker_bench.start(f"closed-{number}")
+            instance = docker_bench.instance(f"closed-{number}")
+            failure = docker_bench.control.wait_for(instance, Phase.FAILED)
+            # An image without layers is pulled, and then cannot run.
+            there = Phase.IMAGE_PRESENT in docker_bench.control.phases(instance)
+            assert there is (password == "right-password"), failure.message
+            assert password not in failure.message
+    finally:
+        docker_bench.planner.next = {}
+        name = f"{address}/closed@{digest}"
+        subprocess.run(["docker", "rmi", "--force", name], capture_output=True, check=False)

@@ -38,7 +38,10 @@ async def add_image(
     control: ControlDep, caller: CallerDep, body: ImageAdd, once: OnceDep, response: Response
 ) -> ImageView:
     """Add an image of a registry by its reference, pinned to the digest that it has now."""
-    return tagged(response, await image_changes.add_image(control, caller, body, once))
+    added = await image_changes.add_image(control, caller, body, once)
+    # GET has no hint, and is what the tag is of.
+    tagged(response, added.model_copy(update={"hint": ""}))
+    return added
 
 
 @router.get("/{image_id}", **does(Action.IMAGE_READ))

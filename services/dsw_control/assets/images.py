@@ -103,7 +103,8 @@ async def first_official(session: AsyncSession, control: Control, workspace_id: 
     the workspace and there."""
     workspace = await session.get_one(Workspace, workspace_id)
     images = Policy.model_validate(workspace.policy).images
-    query = OFFERED.where(allowed(images)).order_by(Image.available.desc(), Image.place, Image.id)
+    query = OFFERED.where(allowed(images), Image.use != ImageUse.JOB)
+    query = query.order_by(Image.available.desc(), Image.place, Image.id)
     row = await session.scalar(query.limit(1))
     if row is None:
         raise NotFound(

@@ -79,7 +79,8 @@ class OfficialImages:
             return Found(digest=local.digest, size=local.size, config=local.config)
         # Without a host it would be anybody's of that name in a public registry.
         named = names_a_host(official.reference.partition("/")[0])
-        if not named or any(_was_told(row, official) for row in known):
+        told = any(_was_told(row, official) for row in known)
+        if told or not named or not self._control.engine.isolated:
             return None
         return await self._ask_registry(official.reference)
 
