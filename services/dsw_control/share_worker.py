@@ -15,7 +15,7 @@ from dsw.errors import DswError, Unavailable
 from dsw.sharing import EVERYBODY
 from dsw_control.context import Control
 from dsw_control.store.tables import Instance, Member, Share, ShareGrant
-from dsw_control.visitors import Visits, visits
+from dsw_control.visitors import Given, Visits, given
 
 T = TypeVar("T")
 Pair = tuple[str, str]
@@ -40,7 +40,7 @@ class ShareWorker:
     def __init__(self, control: Control) -> None:
         self._control = control
         self._busy = asyncio.Lock()
-        self._settled: Visits | None = None
+        self._settled: Given | None = None
         self._refused: dict[Pair, datetime] = {}
         self._last_owner = ""
 
@@ -49,15 +49,15 @@ class ShareWorker:
         async with self._busy:
             await self._end_shares()
             async with self._control.db.read() as session:
-                wanted = await visits(session, Instance.guarded_image == Instance.image_id)
-            if wanted == self._settled and not self._refused:
+                now = await given(session, Instance.guarded_image == Instance.image_id)
+            if now == self._settled and not self._refused:
                 return
             try:
-                settled = await self._agree(wanted)
+                settled = await self._agree(now.visits())
             except Unavailable as error:
                 log.info("shares wait for the hub", error=error.message)
                 settled = False
-            self._settled = wanted if settled else None
+            self._settled = now if settled else None
 
     async def check(self) -> None:
         """Compare some owners' servers with what the hub has; after some checks all of them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,47 +17,64 @@ Visits = dict[str, dict[str, Access]]
 """By instance id: who may use it, and how far."""
 
 
+@dataclass(frozen=True)
+class Given:
+    """What decides who may use the instances: shares by instance (its id, owner and workspace),
+    and by workspace its members and whether they may run instances themselves."""
+
+    shares: dict[tuple[str, str, str], list[tuple[str, Access]]]
+    members: dict[str, dict[str, bool]]
+
+    def visits(self) -> Visits:
+        """Who may use them."""
+        return {
+            instance_id: visitors(owner, shares, self.members.get(workspace_id, {}))
+            for (instance_id, owner, workspace_id), shares in self.shares.items()
+        }
+
+
+async def given(session: AsyncSession, *where: ColumnElement[bool]) -> Given:
+    """All that decides who visits the shared instances that fulfil the conditions."""
+    return await _given(session, None, where)
+
+
 async def visits(session: AsyncSession, *where: ColumnElement[bool]) -> Visits:
     """All visitors of the shared instances that fulfil the conditions."""
-    return await _visits(session, None, where)
+    return (await given(session, *where)).visits()
 
 
 async def visits_of(session: AsyncSession, user: str, *where: ColumnElement[bool]) -> Visits:
     """The instances that are shared with this user."""
     mine = select(Member.workspace_id).where(Member.username == user)
     conditions = (Share.username.in_((user, EVERYBODY)), Instance.workspace_id.in_(mine), *where)
-    found = await _visits(session, user, conditions)
+    found = (await _given(session, user, conditions)).visits()
     return {key: {user: access[user]} for key, access in found.items() if user in access}
 
 
-async def _visits(
+async def _given(
     session: AsyncSession, only: str | None, where: Collection[ColumnElement[bool]]
-) -> Visits:
+) -> Given:
     """`only`: nobody but this user is looked at."""
-    rows = (
-        await session.execute(
-            select(
-                Share.instance_id,
-                Share.username,
-                Share.access,
-                Instance.owner,
-                Instance.workspace_id,
-            )
-            .join(Instance, Instance.id == Share.instance_id)
-            .join(Workspace, Workspace.id == Instance.workspace_id)
-            .where(Instance.deleted_at.is_(None), Workspace.archived_at.is_(None), *where)
+    rows = await session.execute(
+        select(
+            Share.instance_id,
+            Share.username,
+            Share.access,
+            Instance.owner,
+            Instance.workspace_id,
         )
-    ).all()
+        .join(Instance, Instance.id == Share.instance_id)
+        .join(Workspace, Workspace.id == Instance.workspace_id)
+        .where(Instance.deleted_at.is_(None), Workspace.archived_at.is_(None), *where)
+        .order_by(Share.id)
+    )
     shares: dict[tuple[str, str, str], list[tuple[str, Access]]] = {}
     for instance_id, user, access, owner, workspace_id in rows:
         key = (instance_id, owner, workspace_id)
         shares.setdefault(key, []).append((user, Access(access)))
     names = None if only is None else {only, *(owner for _, owner, _ in shares)}
     members = await _members(session, {workspace_id for *_, workspace_id in shares}, names)
-    return {
-        instance_id: visitors(owner, given, members.get(workspace_id, {}))
-        for (instance_id, owner, workspace_id), given in shares.items()
-    }
+    return Given(shares=shares, members=members)
 
 
 async def _members(
