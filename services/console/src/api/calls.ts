@@ -1,27 +1,35 @@
-/** Every call of the API that the console makes, once. */
+/** The calls of the API about instances, snapshots and what everybody may read. */
 import { client, unwrap } from "./client";
-import type { EventLine, InstanceChange, InstanceCreate } from "./models";
+import type { EventLine, InstanceChange, InstanceCreate, SharePut } from "./models";
+import { everyItem, LONGEST } from "./pages";
 
 const ofInstance = (id: string) => ({ params: { path: { instance_id: id } } });
-const ofImage = (id: string) => ({ params: { path: { image_id: id } } });
 const ofSnapshot = (id: string) => ({ params: { path: { snapshot_id: id } } });
 
-/** The items of a list. */
-async function items<T>(page: Promise<{ items: T[] }>): Promise<T[]> {
-  return (await page).items;
-}
+/** A header that lets a request be repeated without making a second object. */
+export const once = (key: string) => ({ header: { "Idempotency-Key": key } });
+
+export type InstanceScope = "own" | "everybody" | "shared";
+export type SnapshotScope = "own" | "everybody";
 
 export const calls = {
   me: (signal: AbortSignal) => unwrap(client.GET("/me", { signal })),
-  workspaces: (signal: AbortSignal) => items(unwrap(client.GET("/workspaces", { signal }))),
-  specs: (signal: AbortSignal) => items(unwrap(client.GET("/specs", { signal }))),
-  images: (signal: AbortSignal) => items(unwrap(client.GET("/images", { signal }))),
-  image: (id: string, signal: AbortSignal) =>
-    unwrap(client.GET("/images/{image_id}", { ...ofImage(id), signal })),
-  instances: (signal: AbortSignal) => items(unwrap(client.GET("/instances", { signal }))),
-  snapshots: (signal: AbortSignal) => items(unwrap(client.GET("/snapshots", { signal }))),
+  specs: async (signal: AbortSignal) => (await unwrap(client.GET("/specs", { signal }))).items,
+  instances: (scope: InstanceScope, signal: AbortSignal) =>
+    everyItem((cursor) => {
+      const query = { all: scope === "everybody", shared: scope === "shared", limit: LONGEST, cursor };
+      return unwrap(client.GET("/instances", { params: { query }, signal }));
+    }),
+  instance: (id: string, signal: AbortSignal) =>
+    unwrap(client.GET("/instances/{instance_id}", { ...ofInstance(id), signal })),
+  snapshots: (scope: SnapshotScope, signal: AbortSignal) =>
+    everyItem((cursor) => {
+      const query = { all: scope === "everybody", limit: LONGEST, cursor };
+      return unwrap(client.GET("/snapshots", { params: { query }, signal }));
+    }),
 
-  createInstance: (body: InstanceCreate) => unwrap(client.POST("/instances", { body })),
+  createInstance: (body: InstanceCreate, key: string) =>
+    unwrap(client.POST("/instances", { params: once(key), body })),
   changeInstance: (id: string, body: InstanceChange) =>
     unwrap(client.PATCH("/instances/{instance_id}", { ...ofInstance(id), body })),
   startInstance: (id: string) =>
@@ -34,22 +42,23 @@ export const calls = {
     unwrap(client.POST("/instances/{instance_id}/snapshots", { ...ofInstance(id), body })),
   cancelSnapshot: (id: string) =>
     unwrap(client.POST("/snapshots/{snapshot_id}/cancel", ofSnapshot(id))),
-  deleteImage: (id: string) =>
-    unwrap(client.DELETE("/images/{image_id}", ofImage(id))).then(() => undefined),
+
+  shares: (id: string, signal: AbortSignal) =>
+    everyItem((cursor) => {
+      const params = { path: { instance_id: id }, query: { limit: LONGEST, cursor } };
+      return unwrap(client.GET("/instances/{instance_id}/shares", { params, signal }));
+    }),
+  putShare: (id: string, body: SharePut) =>
+    unwrap(client.PUT("/instances/{instance_id}/shares", { ...ofInstance(id), body })),
+  endShare: (id: string, share: string) => {
+    const params = { path: { instance_id: id, share_id: share } };
+    return unwrap(client.DELETE("/instances/{instance_id}/shares/{share_id}", { params }));
+  },
 };
 
-/** An instance's events after an id, page by page until no more come. */
-export async function eventsAfter(
-  id: string,
-  after: number,
-  signal: AbortSignal,
-): Promise<EventLine[]> {
-  const events: EventLine[] = [];
-  for (;;) {
-    const query = { after: events.at(-1)?.id ?? after };
-    const params = { path: { instance_id: id }, query };
-    const page = await unwrap(client.GET("/instances/{instance_id}/events", { params, signal }));
-    if (page.items.length === 0) return events;
-    events.push(...page.items);
-  }
-}
+/** An instance's events after an id, oldest first. */
+export const eventsAfter = (id: string, after: number, signal: AbortSignal): Promise<EventLine[]> =>
+  everyItem((cursor) => {
+    const params = { path: { instance_id: id }, query: { after, limit: LONGEST, cursor } };
+    return unwrap(client.GET("/instances/{instance_id}/events", { params, signal }));
+  });

@@ -49,6 +49,18 @@ export async function unwrap<T>(pending: Promise<Answer<T>>): Promise<T> {
   throw problem;
 }
 
+export interface Tagged<T> {
+  data: T;
+  /** The ETag, to be sent as `If-Match` with a change. */
+  tag: string | null;
+}
+
+/** The data of a successful answer with its tag; throws a `Problem` otherwise. */
+export async function unwrapTagged<T>(pending: Promise<Answer<T>>): Promise<Tagged<T>> {
+  const data = await unwrap(pending);
+  return { data, tag: (await pending).response.headers.get("ETag") };
+}
+
 export const mayHelpToRetry = (failures: number, error: unknown): boolean =>
   failures < 2 && error instanceof Problem && error.status >= 500;
 

@@ -1,28 +1,48 @@
 /** What the console holds of the server, kept fresh by the live stream or else by polling. */
-import { QueryClient, useQuery, type UseQueryResult } from "@tanstack/react-query";
+import {
+  MutationCache,
+  QueryCache,
+  QueryClient,
+  useQuery,
+  type UseQueryResult,
+} from "@tanstack/react-query";
 import { createContext, useContext, useSyncExternalStore } from "react";
 
-import { calls, eventsAfter } from "./calls";
+import { assetCalls } from "./assetCalls";
+import { calls, eventsAfter, type InstanceScope, type SnapshotScope } from "./calls";
 import { mayHelpToRetry } from "./client";
 import { connection } from "./connection";
 import { mergeEvents } from "./lists";
-import type { EventLine, Image, Instance, Snapshot } from "./models";
+import type { EventLine, Image, Instance, Snapshot, Workspace } from "./models";
+import { Problem } from "./problem";
 import type { StreamState } from "./stream";
+import { workspaceCalls } from "./workspaceCalls";
 
 const POLL_MS = 4_000;
+/** Nothing tells of what was shared or taken away; it is looked at in this rhythm. */
+const LOOK_MS = 10_000;
 const CHECK_MS = 60_000;
-
-export const LIVE_LISTS = { instance: "instances", image: "images", snapshot: "snapshots" } as const;
 
 export const LiveContext = createContext<StreamState>("connecting");
 
 export function newQueryClient(): QueryClient {
-  return new QueryClient({
+  /** A refusal may mean that the user is no longer what this page thinks: that is read anew. */
+  const onError = (error: unknown): void => {
+    if (error instanceof Problem && (error.status === 403 || error.status === 404)) {
+      void queries.invalidateQueries({ queryKey: ["workspaces"] });
+    }
+  };
+  const queries: QueryClient = new QueryClient({
+    queryCache: new QueryCache({
+      onError: (error, query) => query.queryKey[0] !== "workspaces" && onError(error),
+    }),
+    mutationCache: new MutationCache({ onError }),
     defaultOptions: {
       queries: { networkMode: "always", retry: mayHelpToRetry, staleTime: 5_000 },
       mutations: { networkMode: "always" },
     },
   });
+  return queries;
 }
 
 /** While the stream is live a list is only checked now and then; otherwise it is polled. */
@@ -38,11 +58,12 @@ export const useMe = () =>
     refetchInterval: (query) => (query.state.status === "error" ? POLL_MS : CHECK_MS),
   });
 
-export const useWorkspaces = () =>
+export const useWorkspaces = (enabled = true): UseQueryResult<Workspace[]> =>
   useQuery({
+    enabled,
     queryKey: ["workspaces"],
-    queryFn: ({ signal }) => calls.workspaces(signal),
-    staleTime: CHECK_MS,
+    queryFn: ({ signal }) => workspaceCalls.workspaces(signal),
+    refetchInterval: LOOK_MS,
   });
 
 export const useSpecs = () =>
@@ -52,24 +73,37 @@ export const useSpecs = () =>
     staleTime: CHECK_MS,
   });
 
-export const useImages = (): UseQueryResult<Image[]> =>
+/** Images that are of use in a workspace, or in any of the user's. */
+export const useImages = (workspace: string | undefined): UseQueryResult<Image[]> =>
   useQuery({
-    queryKey: ["images"],
-    queryFn: ({ signal }) => calls.images(signal),
+    queryKey: ["images", workspace ?? ""],
+    queryFn: ({ signal }) => assetCalls.images(workspace, signal),
     refetchInterval: useInterval(),
   });
 
-export const useInstances = (): UseQueryResult<Instance[]> =>
+export const useInstances = (scope: InstanceScope = "own", enabled = true): UseQueryResult<Instance[]> => {
+  const interval = useInterval();
+  return useQuery({
+    queryKey: ["instances", scope],
+    queryFn: ({ signal }) => calls.instances(scope, signal),
+    refetchInterval: scope === "shared" ? LOOK_MS : interval,
+    enabled,
+  });
+};
+
+/** One that is in no list that is shown; its errors say that it is not there for the user. */
+export const useOneInstance = (id: string, enabled: boolean): UseQueryResult<Instance> =>
   useQuery({
-    queryKey: ["instances"],
-    queryFn: ({ signal }) => calls.instances(signal),
-    refetchInterval: useInterval(),
+    queryKey: ["instance", id],
+    queryFn: ({ signal }) => calls.instance(id, signal),
+    refetchInterval: POLL_MS,
+    enabled,
   });
 
-export const useSnapshots = (): UseQueryResult<Snapshot[]> =>
+export const useSnapshots = (scope: SnapshotScope = "own"): UseQueryResult<Snapshot[]> =>
   useQuery({
-    queryKey: ["snapshots"],
-    queryFn: ({ signal }) => calls.snapshots(signal),
+    queryKey: ["snapshots", scope],
+    queryFn: ({ signal }) => calls.snapshots(scope, signal),
     refetchInterval: useInterval(),
   });
 

@@ -1172,7 +1172,7 @@ export interface components {
              * @default
              */
             description: string;
-            /** @description None: as the image says. */
+            /** @description What is empty is as the image says. */
             labels?: components["schemas"]["ImageLabels"] | null;
             /** Name */
             name: string;
@@ -2099,8 +2099,9 @@ export interface components {
          * UsageLine
          * @description Hours of use of one user, workspace, resource group or day; memory in GiB-hours.
          *
-         *     `key` is a workspace's name, or its id when it is no more; a day is one in UTC. `storage` in
-         *     bytes is what a user or a workspace keeps now in folders and saved images; None: not known.
+         *     `key` is a workspace's name, or its id when it is no more; a day is one in UTC. A run counts
+         *     on its first day; a share of a GPU counts as a GPU. `storage` in bytes is what a user or a
+         *     workspace keeps now in folders and saved images; None: not known.
          */
         UsageLine: {
             /** Cpu Hours */
@@ -2592,6 +2593,8 @@ export interface operations {
     list_images_services_dsw_api_images_get: {
         parameters: {
             query?: {
+                limit?: number;
+                cursor?: string | null;
                 /** @description Id or name. */
                 workspace?: string | null;
                 source?: components["schemas"]["ImageSource"] | null;
@@ -2602,10 +2605,6 @@ export interface operations {
                 python?: string | null;
                 cuda?: string | null;
                 os?: string | null;
-                /** @description At most so many items. */
-                limit?: number;
-                /** @description `next` of the page before. */
-                cursor?: string | null;
             };
             header?: never;
             path?: never;

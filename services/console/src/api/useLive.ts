@@ -3,21 +3,22 @@ import { useQueryClient, type QueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 
 import { apiUrl } from "./base";
-import { mergeEvents, upsert, without } from "./lists";
+import { drop, keep, LIVE_LISTS, type Kept } from "./cache";
+import { mergeEvents } from "./lists";
 import type { EventLine } from "./models";
-import { LIVE_LISTS } from "./queries";
 import { openStream, type StreamState } from "./stream";
 
-type Listed = { id: string };
+/** What depends on which instances run and wait. */
+const BY_INSTANCES = ["queue", "groups", "quotas"];
 
-/** Follow everything that the user may see, as long as the component lives. */
-export function useLive(): StreamState {
+/** Follow what the user may see, that of others too where they want it, as long as the component lives. */
+export function useLive(everybody: boolean): StreamState {
   const queries = useQueryClient();
   const [state, setState] = useState<StreamState>("connecting");
   useEffect(
     () =>
       openStream({
-        url: apiUrl("events/stream"),
+        url: apiUrl(`events/stream${everybody ? "?all=true" : ""}`),
         onMessage: (name, data) => take(queries, name, data),
         onState: (next) => {
           setState(next);
@@ -27,7 +28,7 @@ export function useLive(): StreamState {
           if (next === "lost") void queries.invalidateQueries({ queryKey: ["me"] });
         },
       }),
-    [queries],
+    [queries, everybody],
   );
   return state;
 }
@@ -55,25 +56,18 @@ export function useLiveEvents(id: string): void {
 
 function take(queries: QueryClient, name: string, data: unknown): void {
   if (typeof data !== "object" || data === null || !("id" in data)) return;
-  const item = data as Listed;
+  const item = data as Kept;
   if (name === "gone") {
-    for (const key of Object.values(LIVE_LISTS)) {
-      change(queries, key, (items) => without(items, item.id));
-    }
+    drop(queries, item.id);
   } else if (name in LIVE_LISTS) {
-    change(queries, LIVE_LISTS[name as keyof typeof LIVE_LISTS], (items) => upsert(items, item));
+    const list = LIVE_LISTS[name as keyof typeof LIVE_LISTS];
+    keep(queries, list, item);
+    // A list that is on its way may be older than this change; and which images are offered where
+    // depends on policies and on rebuilt ones, of which the stream does not tell.
+    const doubtful = list === "images" || queries.isFetching({ queryKey: [list] });
+    if (doubtful) void queries.invalidateQueries({ queryKey: [list] });
   }
-}
-
-function change(
-  queries: QueryClient,
-  key: string,
-  apply: (items: readonly Listed[]) => readonly Listed[],
-): void {
-  queries.setQueryData<readonly Listed[]>([key], (items) => items && apply(items));
-  // A list that is on its way may be older than this change; and a rebuilt image, of which the
-  // stream tells, takes the place of another, of which it does not. Then the list is read anew.
-  if (key === "images" || queries.isFetching({ queryKey: [key] })) {
-    void queries.invalidateQueries({ queryKey: [key] });
+  if (name === "instance" || name === "gone") {
+    for (const list of BY_INSTANCES) void queries.invalidateQueries({ queryKey: [list] });
   }
 }

@@ -1,8 +1,12 @@
 /** A table that becomes a list of cards on a narrow window, with skeleton, error and empty state. */
-import { Alert, Button, Skeleton } from "antd";
-import type { HTMLAttributes, ReactNode } from "react";
+import { Button, Skeleton } from "antd";
+import { useState, type HTMLAttributes, type ReactNode } from "react";
 
-import { sentenceOf } from "../api/problem";
+import type { More } from "../api/usePaged";
+import { Unreadable } from "./Unreadable";
+
+/** So many rows are drawn at once; a browser becomes slow by thousands. */
+const DRAWN = 200;
 
 export interface Column<T> {
   key: string;
@@ -25,10 +29,13 @@ interface Props<T> {
   empty: ReactNode;
   keyOf: (item: T) => string;
   rowProps?: (item: T) => RowProps;
+  /** The way to what the server has beyond the items. */
+  more?: More | undefined;
 }
 
 export function DataTable<T>(props: Props<T>) {
-  const { label, columns, items, error, again, empty, keyOf, rowProps } = props;
+  const { label, columns, items, error, again, empty, keyOf, rowProps, more } = props;
+  const [drawn, setDrawn] = useState(DRAWN);
   if (!items && error) return <Unreadable error={error} again={again} />;
   if (items?.length === 0) return <div className="sheet">{empty}</div>;
   // The roles are written out because `display: grid`, used on narrow windows, takes them away.
@@ -51,7 +58,7 @@ export function DataTable<T>(props: Props<T>) {
         </thead>
         <tbody role="rowgroup">
           {items
-            ? items.map((item) => (
+            ? items.slice(0, drawn).map((item) => (
                 <tr key={keyOf(item)} role="row" {...rowProps?.(item)}>
                   {columns.map((column) => (
                     <td key={column.key} role="cell" className={`cell-${column.key}`}>
@@ -63,6 +70,21 @@ export function DataTable<T>(props: Props<T>) {
             : [0, 1, 2].map((row) => <SkeletonRow key={row} columns={columns.length} />)}
         </tbody>
       </table>
+      {items && items.length > drawn ? (
+        <MoreButton more={{ load: () => setDrawn(drawn + DRAWN), loading: false }} />
+      ) : (
+        more && <MoreButton more={more} />
+      )}
+    </div>
+  );
+}
+
+function MoreButton({ more }: { more: More }) {
+  return (
+    <div className="more">
+      <Button type="text" loading={more.loading} onClick={more.load}>
+        Show more
+      </Button>
     </div>
   );
 }
@@ -76,20 +98,5 @@ function SkeletonRow({ columns }: { columns: number }) {
         </td>
       ))}
     </tr>
-  );
-}
-
-function Unreadable({ error, again }: { error: Error; again: () => void }) {
-  return (
-    <Alert
-      type="error"
-      showIcon
-      title={sentenceOf(error)}
-      action={
-        <Button size="small" onClick={again}>
-          Try again
-        </Button>
-      }
-    />
   );
 }

@@ -46,6 +46,7 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+const DATE = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const DATE_TIME = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 const DAY_TIME = new Intl.DateTimeFormat(undefined, {
@@ -55,6 +56,8 @@ const DAY_TIME = new Intl.DateTimeFormat(undefined, {
   minute: "2-digit",
   second: "2-digit",
 });
+
+export const formatDate = (at: string): string => DATE.format(new Date(at));
 
 export const formatDateTime = (at: string): string => DATE_TIME.format(new Date(at));
 

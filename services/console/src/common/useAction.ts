@@ -2,35 +2,37 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { App } from "antd";
 
-import { upsert } from "../api/lists";
+import { keep, LIVE_LISTS, type Kept } from "../api/cache";
 import { sentenceOf } from "../api/problem";
 
-type List = "instances" | "snapshots" | "images";
+const LIVE: readonly string[] = Object.values(LIVE_LISTS);
 
 interface Options<V, R> {
   run: (input: V) => Promise<R>;
-  list: List;
+  /** The first words of the lists that it changes; what it answers with belongs to the first. */
+  lists: readonly string[];
   /** What to say above the refusal; without it the caller shows the error itself. */
   refused?: (input: V) => string;
 }
 
-export function useAction<V, R extends { id: string } | void | undefined>(options: Options<V, R>) {
-  const { run, list, refused } = options;
+export function useAction<V, R>({ run, lists, refused }: Options<V, R>) {
   const queries = useQueryClient();
   const { notification } = App.useApp();
   return useMutation({
     mutationFn: run,
     onSuccess: (item) => {
-      if (item) {
-        queries.setQueryData<{ id: string }[]>([list], (items) => items && upsert(items, item));
-      }
+      const [list] = lists;
+      if (list && LIVE.includes(list) && isKept(item)) keep(queries, list, item);
     },
     onError: (error, input) => {
       if (!refused) return;
       notification.error({ title: refused(input), description: sentenceOf(error), duration: 10 });
     },
     onSettled: () => {
-      void queries.invalidateQueries({ queryKey: [list] });
+      for (const list of lists) void queries.invalidateQueries({ queryKey: [list] });
     },
   });
 }
+
+const isKept = (item: unknown): item is Kept =>
+  typeof item === "object" && item !== null && "id" in item;

@@ -1,0 +1,49 @@
+import { QueryClient } from "@tanstack/react-query";
+import { beforeEach, describe, expect, it } from "vitest";
+
+import { drop, keep } from "./cache";
+
+let queries: QueryClient;
+const ids = (...key: string[]) => queries.getQueryData<{ id: string }[]>(key)?.map(({ id }) => id);
+
+beforeEach(() => {
+  queries = new QueryClient();
+  queries.setQueryData(["me"], { name: "alice" });
+  queries.setQueryData(["instances", "own"], [{ id: "a", owner: "alice", access: null }]);
+  queries.setQueryData(["instances", "everybody"], [{ id: "a", owner: "alice" }]);
+  queries.setQueryData(["instances", "shared"], [{ id: "s", owner: "bob", access: "view", state: "Stopped" }]);
+  queries.setQueryData(["images", "ws-1"], [{ id: "img", owner: "bob" }]);
+});
+
+describe("a changed object", () => {
+  it("of the user's own is in their list and in everybody's", () => {
+    keep(queries, "instances", { id: "b", owner: "alice" });
+    expect(ids("instances", "own")).toEqual(["a", "b"]);
+    expect(ids("instances", "everybody")).toEqual(["a", "b"]);
+  });
+
+  it("of somebody else is in everybody's list only", () => {
+    keep(queries, "instances", { id: "c", owner: "bob" });
+    expect(ids("instances", "own")).toEqual(["a"]);
+    expect(ids("instances", "everybody")).toEqual(["a", "c"]);
+    expect(ids("instances", "shared")).toEqual(["s"]);
+  });
+
+  it("that is shared with the user changes and keeps the user's access", () => {
+    const change = { id: "s", owner: "bob", access: null, state: "Running" };
+    keep(queries, "instances", change);
+    expect(queries.getQueryData(["instances", "shared"])).toEqual([{ ...change, access: "view" }]);
+  });
+
+  it("that is an image is not added to a list that the server has not put it into", () => {
+    keep(queries, "images", { id: "new", owner: "alice" });
+    expect(ids("images", "ws-1")).toEqual(["img"]);
+  });
+
+  it("is taken out of all lists when it is gone, and no list appears by that", () => {
+    drop(queries, "a");
+    expect(ids("instances", "own")).toEqual([]);
+    expect(ids("instances", "everybody")).toEqual([]);
+    expect(queries.getQueryData(["snapshots", "own"])).toBeUndefined();
+  });
+});
