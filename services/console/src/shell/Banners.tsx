@@ -1,12 +1,19 @@
-/** What concerns every view: a lost connection, and instances without isolation. */
+/** What concerns every view: a lost connection, an archived workspace, instances without isolation. */
 import { Alert } from "antd";
 import { useEffect, useSyncExternalStore } from "react";
 import { useQueryClient } from "@tanstack/react-query";
 
 import { connection } from "../api/connection";
-import type { Me } from "../api/models";
+import type { Me, Workspace } from "../api/models";
+import { formatDate } from "../common/format";
 
-export function Banners({ me }: { me: Me }) {
+interface Props {
+  me: Me;
+  /** The chosen workspace, when it is archived. */
+  archived: Workspace | undefined;
+}
+
+export function Banners({ me, archived }: Props) {
   const reachable = useSyncExternalStore(connection.subscribe, connection.isReachable);
   const queries = useQueryClient();
   useEffect(() => {
@@ -22,6 +29,15 @@ export function Banners({ me }: { me: Me }) {
           role="alert"
           title="The connection to the workbench is lost."
           description="Your instances keep running. What you see may be old; the page catches up by itself as soon as the workbench answers."
+        />
+      )}
+      {archived?.archived_at && (
+        <Alert
+          type="warning"
+          showIcon
+          className="banner"
+          title={`The workspace “${archived.display_name}” is archived since ${formatDate(archived.archived_at)}.`}
+          description="It is read-only: nothing runs in it, and nothing can be changed. Its files and images are kept. A platform administrator can open it again."
         />
       )}
       {!me.isolated && (

@@ -1,30 +1,30 @@
-/** The frame of the console: who the user is, the live stream, the header and the chosen view. */
+/** The frame of the console: who the user is and where, the live stream, the header and the view. */
 import { Button, Result, Skeleton } from "antd";
 import { useEffect } from "react";
 
+import type { Me, Workspace } from "../api/models";
 import { Problem, sentenceOf } from "../api/problem";
-import { LiveContext, useMe } from "../api/queries";
+import { LiveContext, useMe, useWorkspaces } from "../api/queries";
 import { signIn } from "../api/session";
 import { useLive } from "../api/useLive";
-import type { Me } from "../api/models";
 import { ImagesPage } from "../images/ImagesPage";
 import { InstancesPage } from "../instances/InstancesPage";
+import { PlatformPage } from "../platform/PlatformPage";
+import { QueuePage } from "../queue/QueuePage";
 import { SnapshotsPage } from "../snapshots/SnapshotsPage";
+import { WorkspacePage } from "../workspace/WorkspacePage";
 import { Banners } from "./Banners";
-import { Header } from "./Header";
+import { Header, TITLES } from "./Header";
 import { MeContext } from "./me";
-import { useRoute, type Page } from "./route";
-
-const TITLES: Record<Page, string> = {
-  instances: "Instances",
-  images: "Images",
-  snapshots: "Snapshots",
-};
+import { useRoute } from "./route";
+import { ScopeContext, useScopeState } from "./scope";
 
 export function Console() {
   const me = useMe();
-  if (me.data) return <SignedIn me={me.data} />;
-  if (me.error) return <NotYet error={me.error} again={() => void me.refetch()} />;
+  const workspaces = useWorkspaces(me.isSuccess);
+  const failed = me.data ? workspaces : me;
+  if (me.data && workspaces.data) return <SignedIn me={me.data} workspaces={workspaces.data} />;
+  if (failed.error) return <NotYet error={failed.error} again={() => void failed.refetch()} />;
   return (
     <main className="page" aria-busy="true" aria-label="Loading the console">
       <Skeleton active paragraph={{ rows: 6 }} />
@@ -32,23 +32,29 @@ export function Console() {
   );
 }
 
-function SignedIn({ me }: { me: Me }) {
-  const live = useLive();
+function SignedIn({ me, workspaces }: { me: Me; workspaces: Workspace[] }) {
+  const scope = useScopeState(me.name, workspaces);
+  const live = useLive(scope.everybody);
   const { page } = useRoute();
   useEffect(() => {
     document.title = `${TITLES[page]} · DSW Workbench`;
   }, [page]);
   return (
     <MeContext value={me}>
-      <LiveContext value={live}>
-        <Header me={me} page={page} />
-        <main className="page" id="content" tabIndex={-1}>
-          <Banners me={me} />
-          {page === "instances" && <InstancesPage />}
-          {page === "images" && <ImagesPage />}
-          {page === "snapshots" && <SnapshotsPage />}
-        </main>
-      </LiveContext>
+      <ScopeContext value={scope}>
+        <LiveContext value={live}>
+          <Header me={me} page={page} />
+          <main className="page" id="content" tabIndex={-1}>
+            <Banners me={me} archived={scope.chosen?.archived_at ? scope.chosen : undefined} />
+            {page === "instances" && <InstancesPage />}
+            {page === "images" && <ImagesPage />}
+            {page === "snapshots" && <SnapshotsPage />}
+            {page === "queue" && <QueuePage />}
+            {page === "workspace" && <WorkspacePage />}
+            {page === "platform" && <PlatformPage />}
+          </main>
+        </LiveContext>
+      </ScopeContext>
     </MeContext>
   );
 }

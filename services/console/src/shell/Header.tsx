@@ -10,14 +10,20 @@ import type { StreamState } from "../api/stream";
 import { Logo } from "./Logo";
 import { hubPage } from "./me";
 import { hrefOf, type Page } from "./route";
+import { useScope, where } from "./scope";
+import { WorkspaceSwitcher } from "./WorkspaceSwitcher";
 
-const VIEWS: { page: Page; label: string }[] = [
-  { page: "instances", label: "Instances" },
-  { page: "images", label: "Images" },
-  { page: "snapshots", label: "Snapshots" },
-];
+export const TITLES: Record<Page, string> = {
+  instances: "Instances",
+  images: "Images",
+  snapshots: "Snapshots",
+  queue: "Queue",
+  workspace: "Workspace",
+  platform: "Platform",
+};
 
 export function Header({ me, page }: { me: Me; page: Page }) {
+  const views = useViews(me);
   return (
     <header className="header">
       <a className="skip" href="#content" onClick={focusContent}>
@@ -28,20 +34,26 @@ export function Header({ me, page }: { me: Me; page: Page }) {
         <span className="brand-name">DSW Workbench</span>
       </a>
       <nav className="views" aria-label="Views">
-        {VIEWS.map((view) => (
-          <a
-            key={view.page}
-            href={hrefOf(view.page)}
-            aria-current={view.page === page ? "page" : undefined}
-          >
-            {view.label}
+        {views.map((view) => (
+          <a key={view} href={hrefOf(view)} aria-current={view === page ? "page" : undefined}>
+            {TITLES[view]}
           </a>
         ))}
       </nav>
+      <WorkspaceSwitcher />
       <LiveMark />
       <UserMenu me={me} />
     </header>
   );
+}
+
+function useViews(me: Me): Page[] {
+  const queues = where(useScope(), "queue.read").length > 0;
+  const views: Page[] = ["instances", "images", "snapshots"];
+  if (queues) views.push("queue");
+  views.push("workspace");
+  if (me.admin) views.push("platform");
+  return views;
 }
 
 const LIVE_TEXT: Record<StreamState, [label: string, hint: string]> = {

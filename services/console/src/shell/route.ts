@@ -1,14 +1,14 @@
 /** Which view is shown, kept in the address after `#`, so that links, reload and back work. */
 import { useSyncExternalStore } from "react";
 
-export const PAGES = ["instances", "images", "snapshots"] as const;
+export const PAGES = ["instances", "images", "snapshots", "queue", "workspace", "platform"] as const;
 export type Page = (typeof PAGES)[number];
 
 export interface Route {
   page: Page;
-  /** Object that is open on the page, or `new`. */
+  /** Object that is open on the page, or `new`; the workspace of that page; a tab of the platform. */
   id: string | undefined;
-  /** What comes with it: the image that a new instance starts from. */
+  /** What comes with it: the image that a new instance starts from, the tab of a workspace. */
   extra: string | undefined;
 }
 
