@@ -1,53 +1,62 @@
-/** Another display name, size or image, with the consent that a new container needs. */
+/** Another display name, size, image or place, with the consent that a new container needs. */
 import { Alert, Checkbox, Form, Input, Modal, Select } from "antd";
 import { useState } from "react";
 
 import { calls } from "../api/calls";
-import type { Instance, InstanceChange } from "../api/models";
+import type { Image, Instance, InstanceChange } from "../api/models";
 import { Problem, sentenceOf } from "../api/problem";
 import { useImages, useSpecs } from "../api/queries";
+import { useGroups } from "../api/workspaceQueries";
 import { formatSpec } from "../common/format";
 import { useAction } from "../common/useAction";
-import { grouped } from "../images/lineage";
+import { grouped } from "../images/order";
 import { useUser } from "../shell/me";
-import { changeOf, environmentIsFixed, mayNeedConsent, needsNewContainer } from "./changes";
+import { useWorkspace } from "../shell/scope";
+import {
+  changeOf,
+  environmentIsFixed,
+  mayNeedConsent,
+  needsNewContainer,
+  wishesOf,
+  type Wishes,
+} from "./changes";
+import { offerOf } from "./offers";
+import { PlaceFields } from "./PlaceFields";
+import { canStart } from "./states";
 
 const SAVE_FIRST = "To keep it, save the instance as an image first. Otherwise agree below.";
 
 export function ChangeDialog({ instance, onClose }: { instance: Instance; onClose: () => void }) {
   const { isolated } = useUser();
-  const images = useImages().data ?? [];
+  const workspace = useWorkspace(instance.workspace_id);
+  const images = useImages(instance.workspace_id).data ?? [];
   const specs = useSpecs().data ?? [];
-  const [displayName, setDisplayName] = useState(instance.display_name);
-  const [image, setImage] = useState(instance.image_id);
-  const [spec, setSpec] = useState(instance.spec.name);
+  const groups = useGroups().data ?? [];
+  const [wishes, setWishes] = useState(() => wishesOf(instance));
   const [consent, setConsent] = useState(false);
   const change = useAction({
     run: (body: InstanceChange) => calls.changeInstance(instance.id, body),
-    list: "instances",
+    lists: ["instances"],
   });
 
   const renews = needsNewContainer(instance);
-  const body = changeOf(instance, { displayName, image, spec }) ?? (renews && consent ? {} : undefined);
+  const body = changeOf(instance, wishes) ?? (renews && consent ? {} : undefined);
   const fixed = environmentIsFixed(instance);
   const refusal = change.error instanceof Problem ? change.error : undefined;
   const refused = refusal?.status === 409 && mayNeedConsent(change.variables);
   const asksConsent = renews || refused;
   const done = !body || (asksConsent && !consent);
 
-  function edited<T>(set: (value: T) => void): (value: T) => void {
-    return (value) => {
-      change.reset();
-      setConsent(false);
-      set(value);
-    };
+  function wish(more: Partial<Wishes>): void {
+    change.reset();
+    setConsent(false);
+    setWishes({ ...wishes, ...more });
   }
 
   function submit(): void {
     if (body && !done) change.mutate({ ...body, discard_changes: consent }, { onSuccess: onClose });
   }
 
-  const offered = images.filter((item) => !item.workspace_id || item.workspace_id === instance.workspace_id);
   return (
     <Modal
       open
@@ -63,8 +72,8 @@ export function ChangeDialog({ instance, onClose }: { instance: Instance; onClos
           <Input
             id="change-display-name"
             maxLength={100}
-            value={displayName}
-            onChange={(event) => edited(setDisplayName)(event.target.value)}
+            value={wishes.displayName}
+            onChange={(event) => wish({ displayName: event.target.value })}
           />
         </Form.Item>
         {fixed && (
@@ -72,16 +81,20 @@ export function ChangeDialog({ instance, onClose }: { instance: Instance; onClos
             className="spaced"
             type="info"
             showIcon
-            title="Image and size can be changed while the instance is stopped."
+            title="Everything else can be changed while the instance is stopped."
           />
         )}
         <Form.Item label="Size" htmlFor="change-spec">
           <Select
             id="change-spec"
             disabled={fixed}
-            value={spec}
-            onChange={edited(setSpec)}
-            options={specs.map((item) => ({ value: item.name, label: `${item.name}: ${formatSpec(item)}` }))}
+            value={wishes.spec}
+            onChange={(spec: string) => wish({ spec, group: groupFor(spec) })}
+            options={specs.map((item) => ({
+              value: item.name,
+              label: `${item.name}: ${formatSpec(item)}`,
+              disabled: Boolean(offerOf(item, workspace, groups, undefined).problem),
+            }))}
           />
         </Form.Item>
         {isolated && (
@@ -89,12 +102,20 @@ export function ChangeDialog({ instance, onClose }: { instance: Instance; onClos
             <Select
               id="change-image"
               disabled={fixed}
-              value={image}
-              onChange={edited(setImage)}
-              options={imageOptions(offered, instance)}
+              value={wishes.image}
+              onChange={(image: string) => wish({ image })}
+              options={imageOptions(images, instance)}
             />
           </Form.Item>
         )}
+        <PlaceFields
+          workspace={workspace}
+          spec={wishes.spec}
+          place={wishes}
+          onChange={wish}
+          disabled={fixed}
+          fixedGroup
+        />
       </Form>
       {change.error && (
         <Alert
@@ -120,12 +141,18 @@ export function ChangeDialog({ instance, onClose }: { instance: Instance; onClos
       )}
     </Modal>
   );
+
+  /** The group it is in, if that offers the size, or else the first that does. */
+  function groupFor(spec: string): string {
+    const offering = groups.filter((group) => group.specs.includes(spec)).map(({ name }) => name);
+    return offering.includes(wishes.group) ? wishes.group : (offering[0] ?? wishes.group);
+  }
 }
 
-function imageOptions(images: Parameters<typeof grouped>[0], instance: Instance) {
+function imageOptions(images: readonly Image[], instance: Instance) {
   const groups = grouped(images).map((group) => ({
     label: group.title,
-    options: group.images.map(({ id, name, available }) => ({ value: id, label: name, disabled: !available })),
+    options: group.images.map((image) => ({ value: image.id, label: image.name, disabled: !canStart(image) })),
   }));
   if (images.some(({ id }) => id === instance.image_id)) return groups;
   // An image that was rebuilt or deleted is no longer offered, but this instance still has it.

@@ -6,7 +6,8 @@ import type { Image } from "../api/models";
 import { Choices, type Choice } from "../common/Choices";
 import { formatAgo, formatBytes } from "../common/format";
 import { useNow } from "../common/useNow";
-import { grouped } from "../images/lineage";
+import { grouped } from "../images/order";
+import { canStart } from "./states";
 
 const SEARCH_FROM = 7;
 
@@ -60,12 +61,13 @@ function choiceOf(image: Image, names: ReadonlyMap<string, string>, now: number)
   return {
     value: image.id,
     label: image.name,
-    disabled: !image.available,
+    disabled: !canStart(image),
     body: (
       <>
         <span className="choice-title">
           {image.name}
           {!image.available && <Tag className="choice-tag">not built yet</Tag>}
+          {image.use === "job" && <Tag className="choice-tag">for jobs only</Tag>}
         </span>
         {image.description && <span className="choice-text">{image.description}</span>}
         <span className="choice-facts">{facts.join(" · ")}</span>

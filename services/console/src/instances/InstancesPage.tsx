@@ -1,56 +1,62 @@
-/** The list of the user's instances, and the dialogs that belong to it. */
+/** The list of instances, and the drawers and dialogs that belong to it. */
 import { PlusOutlined } from "@ant-design/icons";
 import { Button, Input } from "antd";
 import { useState } from "react";
 
 import type { Instance } from "../api/models";
-import { useInstances, useSnapshots } from "../api/queries";
+import { useSnapshots } from "../api/queries";
 import { DataTable } from "../common/DataTable";
-import { Empty } from "../common/Empty";
 import { PageTitle } from "../common/PageTitle";
-import { newestFirst } from "../images/lineage";
+import { EverybodySwitch } from "../shell/EverybodySwitch";
 import { useUser } from "../shell/me";
 import { goTo, useRoute } from "../shell/route";
-import { SaveDialog } from "../snapshots/SaveDialog";
-import { ChangeDialog } from "./ChangeDialog";
+import { isShown, useScope, where } from "../shell/scope";
+import { rightsOnInstance } from "../workspace/rights";
 import { instanceColumns } from "./columns";
 import { CreateDrawer } from "./CreateDrawer";
 import { DetailsDrawer } from "./DetailsDrawer";
+import { InstanceDialogs, type DialogKind } from "./InstanceDialogs";
+import { NoInstances } from "./NoInstances";
+import { matches } from "./shown";
 import { isStarting, isUp } from "./states";
 import { useInstanceActions } from "./useInstanceActions";
+import { useShownInstances } from "./useShownInstances";
 
 const SEARCH_FROM = 6;
 
-type Dialog = { kind: "change" | "save"; id: string };
-
 export function InstancesPage() {
   const me = useUser();
+  const scope = useScope();
   const route = useRoute();
-  const list = useInstances();
-  const snapshots = useSnapshots();
+  const list = useShownInstances();
+  const snapshots = useSnapshots(scope.everybody ? "everybody" : "own");
   const actions = useInstanceActions();
-  const [dialog, setDialog] = useState<Dialog>();
+  const [dialog, setDialog] = useState<{ kind: DialogKind; id: string }>();
   const [search, setSearch] = useState("");
 
-  // The live stream of an administrator also carries the instances of others.
-  const mine = list.data?.filter((instance) => instance.owner === me.name).sort(newestFirst);
-  const shown = mine?.filter((instance) => matches(instance, search));
-  const find = (id: string | undefined) => mine?.find((instance) => instance.id === id);
+  const here = list.instances?.filter((instance) => isShown(scope, instance.workspace_id));
+  const find = (id: string | undefined) => list.instances?.find((instance) => instance.id === id);
+  const workspaceOf = ({ workspace_id: id }: Instance) => scope.workspaces.find((item) => item.id === id);
+  const rights = (instance: Instance) => rightsOnInstance(instance, me, workspaceOf(instance));
+  const mayCreate = where(scope, "instance.use.own").length > 0;
   const inDialog = find(dialog?.id);
   const close = () => goTo("instances");
-  const open = (kind: Dialog["kind"], { id }: Instance) => setDialog({ kind, id });
+  const onOpen = (kind: DialogKind, { id }: Instance) => setDialog({ kind, id });
   const columns = instanceColumns({
     actions,
     isolated: me.isolated,
     snapshots: snapshots.data ?? [],
-    onChange: (instance) => open("change", instance),
-    onSave: (instance) => open("save", instance),
+    rights,
+    user: me.name,
+    workspaceOf: scope.chosen ? undefined : workspaceOf,
+    onOpen,
   });
 
   return (
     <>
-      <PageTitle title="Instances" text={summary(mine)}>
-        {(mine?.length ?? 0) >= SEARCH_FROM && (
+      <PageTitle title="Instances" text={summary(here)}>
+        <EverybodySwitch />
+        {(here?.length ?? 0) >= SEARCH_FROM && (
           <Input.Search
             allowClear
             className="search"
@@ -60,72 +66,51 @@ export function InstancesPage() {
             onChange={(event) => setSearch(event.target.value)}
           />
         )}
-        <Button type="primary" icon={<PlusOutlined aria-hidden />} onClick={() => goTo("instances", "new")}>
-          New instance
-        </Button>
+        {mayCreate && (
+          <Button type="primary" icon={<PlusOutlined aria-hidden />} onClick={() => goTo("instances", "new")}>
+            New instance
+          </Button>
+        )}
       </PageTitle>
       <DataTable
         label="Instances"
         columns={columns}
-        items={shown}
+        items={here?.filter((instance) => matches(instance, search))}
         error={list.error}
-        again={() => void list.refetch()}
+        again={list.again}
         keyOf={(instance) => instance.id}
         rowProps={(instance) => ({
           "aria-label": instance.display_name,
           "data-testid": `instance-row-${instance.name}`,
           "data-state": instance.state,
         })}
-        empty={<Nothing searched={Boolean(mine?.length)} />}
+        empty={<NoInstances searched={Boolean(here?.length)} mayCreate={mayCreate} />}
       />
       {route.id === "new" && <CreateDrawer image={route.extra} onClose={close} />}
       {route.id && route.id !== "new" && (
         <DetailsDrawer
           id={route.id}
-          instance={find(route.id)}
-          isKnown={list.isSuccess}
-          isolated={me.isolated}
-          onChange={(instance) => open("change", instance)}
-          onSave={(instance) => open("save", instance)}
+          listed={find(route.id)}
+          rights={rights}
+          onOpen={onOpen}
           onClose={close}
         />
       )}
-      {inDialog && dialog?.kind === "change" && (
-        <ChangeDialog instance={inDialog} onClose={() => setDialog(undefined)} />
-      )}
-      {inDialog && dialog?.kind === "save" && (
-        <SaveDialog instance={inDialog} onClose={() => setDialog(undefined)} />
+      {inDialog && dialog && (
+        <InstanceDialogs kind={dialog.kind} instance={inDialog} onClose={() => setDialog(undefined)} />
       )}
     </>
-  );
-}
-
-function Nothing({ searched }: { searched: boolean }) {
-  if (searched) return <Empty title="Nothing found" text="No instance has this text in its name, image or state." />;
-  return (
-    <Empty
-      title="No instance yet"
-      text="An instance is your own environment with JupyterLab and a terminal. Choose what it starts from and its size; it is ready in seconds, and your files outlive it."
-    >
-      <Button type="primary" size="large" onClick={() => goTo("instances", "new")}>
-        Create your first instance
-      </Button>
-    </Empty>
   );
 }
 
 function summary(instances: readonly Instance[] | undefined): string {
   if (!instances?.length) return "Your environments: open, start and stop them, or save one as an image.";
   const up = instances.filter(({ state }) => isUp(state)).length;
-  const starting = instances.filter(({ state }) => isStarting(state)).length;
+  const waiting = instances.filter(({ state }) => state === "Queuing").length;
+  const starting = instances.filter(({ state }) => isStarting(state)).length - waiting;
   const parts = [`${up} running`];
   if (starting) parts.push(`${starting} starting`);
+  if (waiting) parts.push(`${waiting} waiting`);
   parts.push(`${instances.length} in all`);
   return parts.join(" · ");
-}
-
-function matches(instance: Instance, search: string): boolean {
-  const { name, display_name, image_name, state, spec } = instance;
-  const text = [name, display_name, image_name, state, spec.name].join(" ").toLowerCase();
-  return text.includes(search.trim().toLowerCase());
 }

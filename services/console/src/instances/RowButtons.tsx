@@ -1,4 +1,4 @@
-/** What can be done with an instance, as the buttons of its row. */
+/** What can be done with an instance, as the buttons of its row; what the user may not do is not there. */
 import {
   CaretRightOutlined,
   CodeOutlined,
@@ -6,78 +6,101 @@ import {
   EditOutlined,
   ExportOutlined,
   SaveOutlined,
+  ShareAltOutlined,
   StopOutlined,
 } from "@ant-design/icons";
 import { Button, Tooltip } from "antd";
 import type { ReactNode } from "react";
 
 import type { Instance } from "../api/models";
+import type { InstanceRights } from "../workspace/rights";
+import type { DialogKind } from "./InstanceDialogs";
 import { labUrl, terminalUrl } from "./links";
 import { allowedIn, type Allowed } from "./states";
 import type { InstanceActions } from "./useInstanceActions";
 
 interface Props {
   instance: Instance;
+  rights: InstanceRights;
   actions: InstanceActions;
   /** Whether instances are containers, which can be saved. */
   isolated: boolean;
   /** Writes out what the icons mean, where there is room. */
   wide?: boolean;
-  onChange: () => void;
-  onSave: () => void;
+  onOpen: (dialog: DialogKind) => void;
 }
 
-export function RowButtons({ instance, actions, isolated, wide = false, onChange, onSave }: Props) {
+export function RowButtons({ instance, rights, actions, isolated, wide = false, onOpen }: Props) {
   const can = allowedIn(instance);
   return (
     <div className="row-buttons">
-      <MainButton instance={instance} actions={actions} can={can} />
-      <Button
-        icon={<StopOutlined aria-hidden />}
-        disabled={!can.stop}
-        loading={can.stop && actions.busy === instance.id}
-        onClick={() => actions.stop(instance)}
-      >
-        Stop
-      </Button>
+      <MainButton instance={instance} rights={rights} actions={actions} can={can} />
+      {rights.manage && (
+        <Button
+          icon={<StopOutlined aria-hidden />}
+          disabled={!can.stop}
+          loading={can.stop && actions.busy === instance.id}
+          onClick={() => actions.stop(instance)}
+        >
+          Stop
+        </Button>
+      )}
       <span className={wide ? "row-buttons" : "icon-buttons"}>
-        <Icon
-          label="Terminal"
-          wide={wide}
-          icon={<CodeOutlined aria-hidden />}
-          disabled={!can.open}
-          href={terminalUrl(instance)}
-        />
-        <Icon
-          label="Save as image"
-          wide={wide}
-          hint={isolated ? undefined : "Only containers can be saved as images"}
-          icon={<SaveOutlined aria-hidden />}
-          disabled={!can.save || !isolated}
-          onClick={onSave}
-        />
-        <Icon
-          label="Change"
-          wide={wide}
-          icon={<EditOutlined aria-hidden />}
-          disabled={!can.change}
-          onClick={onChange}
-        />
-        <Icon
-          label="Delete"
-          wide={wide}
-          icon={<DeleteOutlined aria-hidden />}
-          disabled={!can.remove}
-          onClick={() => actions.remove(instance)}
-        />
+        {rights.terminal && (
+          <Icon
+            label="Terminal"
+            wide={wide}
+            icon={<CodeOutlined aria-hidden />}
+            disabled={!can.open}
+            href={terminalUrl(instance)}
+          />
+        )}
+        {rights.save && (
+          <Icon
+            label="Save as image"
+            wide={wide}
+            hint={isolated ? undefined : "Only containers can be saved as images"}
+            icon={<SaveOutlined aria-hidden />}
+            disabled={!can.save || !isolated}
+            onClick={() => onOpen("save")}
+          />
+        )}
+        {rights.share && (
+          <Icon
+            label="Share"
+            wide={wide}
+            icon={<ShareAltOutlined aria-hidden />}
+            disabled={!can.remove}
+            onClick={() => onOpen("share")}
+          />
+        )}
+        {rights.manage && (
+          <>
+            <Icon
+              label="Change"
+              wide={wide}
+              icon={<EditOutlined aria-hidden />}
+              disabled={!can.change}
+              onClick={() => onOpen("change")}
+            />
+            <Icon
+              label="Delete"
+              wide={wide}
+              icon={<DeleteOutlined aria-hidden />}
+              disabled={!can.remove}
+              onClick={() => actions.remove(instance)}
+            />
+          </>
+        )}
       </span>
     </div>
   );
 }
 
-function MainButton(props: { instance: Instance; actions: InstanceActions; can: Allowed }) {
-  const { instance, actions, can } = props;
-  if (can.start) {
+type MainProps = Pick<Props, "instance" | "rights" | "actions"> & { can: Allowed };
+
+function MainButton({ instance, rights, actions, can }: MainProps) {
+  if (rights.manage && can.start) {
     return (
       <Button
         icon={<CaretRightOutlined aria-hidden />}
@@ -88,6 +111,7 @@ function MainButton(props: { instance: Instance; actions: InstanceActions; can: 
       </Button>
     );
   }
+  if (!rights.open) return null;
   return (
     <Button
       type="primary"

@@ -1,15 +1,17 @@
-/** The choice of a spec, with CPU, memory and GPUs side by side. */
+/** The choice of a spec, with CPU, memory and GPUs side by side, and what is free of it now. */
 import type { Spec } from "../api/models";
 import { Choices } from "../common/Choices";
 import { formatBytes, formatGpu } from "../common/format";
+import type { Offer } from "./offers";
 
 interface Props {
   specs: readonly Spec[];
+  offers: ReadonlyMap<string, Offer>;
   value: string | undefined;
   onChange: (name: string) => void;
 }
 
-export function SpecPicker({ specs, value, onChange }: Props) {
+export function SpecPicker({ specs, offers, value, onChange }: Props) {
   return (
     <Choices
       legend="Size"
@@ -19,19 +21,26 @@ export function SpecPicker({ specs, value, onChange }: Props) {
       choices={specs.map((spec) => ({
         value: spec.name,
         label: spec.name,
-        body: (
-          <>
-            <span className="choice-title">{spec.name}</span>
-            <span className="sizes">
-              <Size label="CPU" value={String(spec.cpu)} />
-              <Size label="Memory" value={formatBytes(spec.memory)} />
-              <Size label="GPU" value={spec.gpu ? formatGpu(spec) : "none"} />
-            </span>
-            {spec.description && <span className="choice-text">{spec.description}</span>}
-          </>
-        ),
+        disabled: Boolean(offers.get(spec.name)?.problem),
+        body: <SpecCard spec={spec} offer={offers.get(spec.name)} />,
       }))}
     />
+  );
+}
+
+function SpecCard({ spec, offer }: { spec: Spec; offer: Offer | undefined }) {
+  return (
+    <>
+      <span className="choice-title">{spec.name}</span>
+      <span className="sizes">
+        <Size label="CPU" value={String(spec.cpu)} />
+        <Size label="Memory" value={formatBytes(spec.memory)} />
+        <Size label="GPU" value={spec.gpu ? formatGpu(spec) : "none"} />
+      </span>
+      {spec.description && <span className="choice-text">{spec.description}</span>}
+      {offer?.problem && <span className="choice-text">{offer.problem}</span>}
+      {offer?.free && <span className="choice-free">{offer.free}</span>}
+    </>
   );
 }
 

@@ -4,7 +4,7 @@ import { Button, Progress } from "antd";
 import type { Instance, Snapshot } from "../api/models";
 import { StateMark } from "../common/StateMark";
 import { progressOf, snapshotLook } from "../snapshots/states";
-import { isStarting, lookOf, startPercent } from "./states";
+import { isStarting, startPercent, wordsOf } from "./states";
 
 interface Props {
   instance: Instance;
@@ -13,11 +13,11 @@ interface Props {
 }
 
 export function StateCell({ instance, snapshot, onShowSnapshot }: Props) {
-  const look = lookOf(instance.state);
+  const { label, text, tone } = wordsOf(instance);
   return (
     <div className="state-cell">
-      <StateMark label={look.label} tone={look.tone} />
-      {instance.message && <p title={instance.message}>{instance.message}</p>}
+      <StateMark label={label} tone={tone} />
+      {text && <p title={text}>{text}</p>}
       <StartProgress instance={instance} />
       {snapshot && <SavingLine snapshot={snapshot} onShow={onShowSnapshot} />}
     </div>

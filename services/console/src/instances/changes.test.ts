@@ -1,20 +1,36 @@
 import { describe, expect, it } from "vitest";
 
 import type { Instance } from "../api/models";
-import { changeOf, environmentIsFixed, mayNeedConsent, needsNewContainer } from "./changes";
+import { changeOf, environmentIsFixed, mayNeedConsent, needsNewContainer, wishesOf } from "./changes";
 
-const NOW = { display_name: "ETL", image_id: "img-a", spec: { name: "small" } } as Instance;
-const SAME = { displayName: "ETL", image: "img-a", spec: "small" };
+const NOW = {
+  display_name: "ETL",
+  image_id: "img-a",
+  spec: { name: "small" },
+  resource_group: "local",
+  priority: 5,
+  code_source: null,
+} as Instance;
+const SAME = wishesOf(NOW);
 
 describe("a change", () => {
   it("holds only what differs", () => {
-    expect(changeOf(NOW, { ...SAME, spec: "large" })).toEqual({ spec: "large" });
+    expect(changeOf(NOW, { ...SAME, image: "img-b" })).toEqual({ image: "img-b" });
     expect(changeOf(NOW, { ...SAME, displayName: " Night " })).toEqual({ display_name: "Night" });
-    expect(changeOf(NOW, { displayName: "X", image: "img-b", spec: "large" })).toEqual({
-      display_name: "X",
-      image: "img-b",
-      spec: "large",
+    expect(changeOf(NOW, { ...SAME, group: "gpus", priority: 7, code: "code-a" })).toEqual({
+      resource_group: "gpus",
+      priority: 7,
+      code_source: "code-a",
     });
+  });
+
+  it("of the size keeps the place, which control would choose anew", () => {
+    expect(changeOf(NOW, { ...SAME, spec: "large" })).toEqual({ spec: "large", resource_group: "local" });
+  });
+
+  it("takes the code away by an empty id", () => {
+    const with_ = { ...NOW, code_source: "code-a" } as Instance;
+    expect(changeOf(with_, { ...wishesOf(with_), code: "" })).toEqual({ code_source: "" });
   });
 
   it("is none when nothing differs or the name is empty", () => {

@@ -5,9 +5,22 @@ export interface Wishes {
   displayName: string;
   image: string;
   spec: string;
+  group: string;
+  priority: number;
+  code: string;
 }
 
-type Change = Pick<InstanceChange, "display_name" | "image" | "spec">;
+type Change = Omit<InstanceChange, "discard_changes">;
+
+/** What the instance has now, as wishes. */
+export const wishesOf = (instance: Instance): Wishes => ({
+  displayName: instance.display_name,
+  image: instance.image_id,
+  spec: instance.spec.name,
+  group: instance.resource_group,
+  priority: instance.priority,
+  code: instance.code_source ?? "",
+});
 
 /** A start failed because only a new container can have what the operator changed. */
 export const needsNewContainer = ({ state, reason }: Pick<Instance, "state" | "reason">): boolean =>
@@ -15,11 +28,16 @@ export const needsNewContainer = ({ state, reason }: Pick<Instance, "state" | "r
 
 /** Only what differs from now; nothing when nothing does or the name is empty. */
 export function changeOf(instance: Instance, wishes: Wishes): Change | undefined {
+  const now = wishesOf(instance);
   const title = wishes.displayName.trim();
   const change: Change = {};
-  if (title !== instance.display_name) change.display_name = title;
-  if (wishes.image !== instance.image_id) change.image = wishes.image;
-  if (wishes.spec !== instance.spec.name) change.spec = wishes.spec;
+  if (title !== now.displayName) change.display_name = title;
+  if (wishes.image !== now.image) change.image = wishes.image;
+  if (wishes.spec !== now.spec) change.spec = wishes.spec;
+  // A new size alone would be put into the first group that offers it.
+  if (wishes.group !== now.group || change.spec) change.resource_group = wishes.group;
+  if (wishes.priority !== now.priority) change.priority = wishes.priority;
+  if (wishes.code !== now.code) change.code_source = wishes.code;
   return title && Object.keys(change).length ? change : undefined;
 }
 

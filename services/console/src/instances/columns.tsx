@@ -1,10 +1,14 @@
 /** The columns of the list of instances. */
-import type { Instance, Snapshot } from "../api/models";
+import { Tag } from "antd";
+
+import type { Instance, Snapshot, Workspace } from "../api/models";
 import { Ago } from "../common/Ago";
 import type { Column } from "../common/DataTable";
 import { formatSpec } from "../common/format";
 import { hrefOf } from "../shell/route";
 import { activeOf } from "../snapshots/states";
+import type { InstanceRights } from "../workspace/rights";
+import type { DialogKind } from "./InstanceDialogs";
 import { RowButtons } from "./RowButtons";
 import { StateCell } from "./StateCell";
 import { isUp } from "./states";
@@ -14,25 +18,22 @@ interface Context {
   actions: InstanceActions;
   isolated: boolean;
   snapshots: readonly Snapshot[];
-  onChange: (instance: Instance) => void;
-  onSave: (instance: Instance) => void;
+  rights: (instance: Instance) => InstanceRights;
+  /** The user, whose own instances need no owner's name. */
+  user: string;
+  /** The workspace to be named, where several are shown together. */
+  workspaceOf: ((instance: Instance) => Workspace | undefined) | undefined;
+  onOpen: (dialog: DialogKind, instance: Instance) => void;
 }
 
 export function instanceColumns(context: Context): Column<Instance>[] {
-  const { actions, isolated, snapshots, onChange, onSave } = context;
+  const { actions, isolated, snapshots, rights, onOpen } = context;
   return [
     {
       key: "name",
       title: "Name",
       width: "20%",
-      render: (instance) => (
-        <>
-          <a className="title" href={hrefOf("instances", instance.id)}>
-            {instance.display_name}
-          </a>
-          <span className="sub mono">{instance.name}</span>
-        </>
-      ),
+      render: (instance) => <Name instance={instance} context={context} />,
     },
     {
       key: "state",
@@ -41,7 +42,7 @@ export function instanceColumns(context: Context): Column<Instance>[] {
         <StateCell
           instance={instance}
           snapshot={activeOf(snapshots, instance.id)}
-          onShowSnapshot={() => onSave(instance)}
+          onShowSnapshot={() => onOpen("save", instance)}
         />
       ),
     },
@@ -69,14 +70,29 @@ export function instanceColumns(context: Context): Column<Instance>[] {
       render: (instance) => (
         <RowButtons
           instance={instance}
+          rights={rights(instance)}
           actions={actions}
           isolated={isolated}
-          onChange={() => onChange(instance)}
-          onSave={() => onSave(instance)}
+          onOpen={(dialog) => onOpen(dialog, instance)}
         />
       ),
     },
   ];
+}
+
+function Name({ instance, context }: { instance: Instance; context: Context }) {
+  const { id, name, display_name, owner, access } = instance;
+  const workspace = context.workspaceOf?.(instance)?.display_name;
+  return (
+    <>
+      <a className="title" href={hrefOf("instances", id)}>
+        {display_name}
+      </a>
+      <span className="sub mono">{owner === context.user ? name : `${owner}/${name}`}</span>
+      {workspace && <span className="sub">{workspace}</span>}
+      {access && <Tag color="cyan">{access === "full" ? "shared with you" : "shared with you, view only"}</Tag>}
+    </>
+  );
 }
 
 function startedOf({ state, started_at }: Instance) {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import document from "../../openapi.json";
-import { allowedIn, isStarting, isUp, lookOf, startPercent } from "./states";
+import { allowedIn, canStart, isStarting, isUp, lookOf, startPercent, wordsOf } from "./states";
 
 const STATES = document.components.schemas.InstanceState.enum;
 type State = Parameters<typeof allowedIn>[0]["state"];
@@ -44,5 +44,33 @@ describe("states of an instance", () => {
 
   it("lets nobody act on what is being deleted", () => {
     expect(Object.values(allowedIn({ state: "Deleting" }))).not.toContain(true);
+  });
+});
+
+describe("the words of an instance", () => {
+  const queue = { place: 2, ahead: 1, waiting_for: "1 GPU in local; 0 of 4 free", estimate_seconds: 1200 };
+
+  it("are its place and what it waits for, as long as it waits", () => {
+    expect(wordsOf({ state: "Queuing", message: "Waiting.", queue })).toMatchObject({
+      label: "Queuing, place 2",
+      text: "Waits for 1 GPU in local; 0 of 4 free; 1 ahead; about 20 min",
+    });
+  });
+
+  it("are its state and its message otherwise", () => {
+    expect(wordsOf({ state: "Running", message: "Up.", queue })).toMatchObject({ label: "Running", text: "Up." });
+    expect(wordsOf({ state: "Queuing", message: "Its turn comes." })).toMatchObject({
+      label: "Queuing",
+      text: "Its turn comes.",
+    });
+  });
+});
+
+describe("an image", () => {
+  it("can be started from when it is there and not for jobs only", () => {
+    expect(canStart({ available: true, use: "instance" })).toBe(true);
+    expect(canStart({ available: true, use: "unknown" })).toBe(true);
+    expect(canStart({ available: true, use: "job" })).toBe(false);
+    expect(canStart({ available: false, use: "instance" })).toBe(false);
   });
 });

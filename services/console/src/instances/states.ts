@@ -1,5 +1,6 @@
 /** What each state means on the screen: its words, its colour, and what can be done in it. */
-import type { Instance, InstanceState } from "../api/models";
+import type { Image, Instance, InstanceState } from "../api/models";
+import { waitingText } from "../queue/queueText";
 
 export type Tone = "good" | "busy" | "idle" | "warn" | "bad";
 
@@ -40,6 +41,15 @@ const STARTING: ReadonlySet<string> = new Set([
 export const lookOf = (state: string): Look =>
   (LOOKS as Partial<Record<string, Look>>)[state] ?? { label: state, tone: "idle" };
 
+type Told = Pick<Instance, "state" | "message"> & Partial<Pick<Instance, "queue">>;
+
+/** The state and the sentence beneath it; while it waits these are its place and what it waits for. */
+export function wordsOf({ state, message, queue }: Told): Look & { text: string } {
+  const look = lookOf(state);
+  if (state !== "Queuing" || !queue) return { ...look, text: message };
+  return { ...look, label: `${look.label}, place ${queue.place}`, text: `Waits for ${waitingText(queue)}` };
+}
+
 export const isUp = (state: string): boolean => UP.has(state);
 export const isStarting = (state: string): boolean => STARTING.has(state);
 
@@ -58,6 +68,10 @@ export function startPercent({ state, percent }: Pick<Instance, "state" | "perce
   if (state !== "EnvPreparing" || percent == null) return reached;
   return reached + Math.floor(percent / 2);
 }
+
+/** Whether an instance can start from an image: it is there, and not for jobs only. */
+export const canStart = ({ available, use }: Pick<Image, "available" | "use">): boolean =>
+  available && use !== "job";
 
 export interface Allowed {
   open: boolean;

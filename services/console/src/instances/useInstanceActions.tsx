@@ -1,10 +1,12 @@
 /** Start, stop and delete, with the confirmation that says what is lost. */
-import { App } from "antd";
-
 import { calls } from "../api/calls";
 import type { Instance } from "../api/models";
 import { useAction } from "../common/useAction";
+import { useConfirm } from "../common/useConfirm";
 import { useUser } from "../shell/me";
+
+/** What runs decides who waits and what is free. */
+export const CHANGED = ["instances", "queue", "groups", "quotas"];
 
 export interface InstanceActions {
   start: (instance: Instance) => void;
@@ -15,21 +17,21 @@ export interface InstanceActions {
 }
 
 export function useInstanceActions(onDeleted?: () => void): InstanceActions {
-  const { modal } = App.useApp();
+  const confirm = useConfirm();
   const { isolated } = useUser();
   const start = useAction({
     run: (instance: Instance) => calls.startInstance(instance.id),
-    list: "instances",
+    lists: CHANGED,
     refused: (instance) => `“${instance.display_name}” was not started`,
   });
   const stop = useAction({
     run: (instance: Instance) => calls.stopInstance(instance.id),
-    list: "instances",
+    lists: CHANGED,
     refused: (instance) => `“${instance.display_name}” was not stopped`,
   });
   const remove = useAction({
     run: (instance: Instance) => calls.deleteInstance(instance.id),
-    list: "instances",
+    lists: CHANGED,
     refused: (instance) => `“${instance.display_name}” was not deleted`,
   });
   const pending = [start, stop].find((action) => action.isPending);
@@ -38,17 +40,12 @@ export function useInstanceActions(onDeleted?: () => void): InstanceActions {
     stop: stop.mutate,
     busy: pending?.variables?.id,
     remove: (instance) =>
-      void modal.confirm({
+      confirm({
         title: `Delete “${instance.display_name}”?`,
         content: isolated ? <WhatIsLost /> : NOTHING_IS_LOST,
         okText: "Delete",
-        okButtonProps: { danger: true },
-        autoFocusButton: "cancel",
-        onOk: () =>
-          remove.mutateAsync(instance).then(
-            () => onDeleted?.(),
-            () => undefined,
-          ),
+        run: () => remove.mutateAsync(instance),
+        onDone: onDeleted,
       }),
   };
 }

@@ -8,15 +8,17 @@ import { sentenceOf } from "../api/problem";
 import { useSnapshots } from "../api/queries";
 import { useAction } from "../common/useAction";
 import { goTo } from "../shell/route";
+import { useScope } from "../shell/scope";
 import { SnapshotStatus } from "./SnapshotLine";
 import { activeOf, hasEnded } from "./states";
 
 export function SaveDialog({ instance, onClose }: { instance: Instance; onClose: () => void }) {
-  const snapshots = useSnapshots().data ?? [];
+  const { everybody } = useScope();
+  const snapshots = useSnapshots(everybody ? "everybody" : "own").data ?? [];
   const [id, setId] = useState(() => activeOf(snapshots, instance.id)?.id);
   const save = useAction({
     run: (body: { name: string; description: string }) => calls.saveInstance(instance.id, body),
-    list: "snapshots",
+    lists: ["snapshots"],
   });
   const snapshot = snapshots.find((item) => item.id === id) ?? (id ? save.data : undefined);
   const title = snapshot ? `Save “${instance.display_name}” as “${snapshot.name}”` : `Save “${instance.display_name}” as an image`;

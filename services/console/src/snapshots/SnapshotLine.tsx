@@ -6,7 +6,10 @@ import type { Snapshot } from "../api/models";
 import { Ago } from "../common/Ago";
 import { StateMark } from "../common/StateMark";
 import { useAction } from "../common/useAction";
+import { useUser } from "../shell/me";
 import { hrefOf } from "../shell/route";
+import { useWorkspace } from "../shell/scope";
+import { may } from "../workspace/rights";
 import { hasEnded, progressOf, snapshotLook } from "./states";
 
 export function SnapshotLine({ snapshot }: { snapshot: Snapshot }) {
@@ -27,6 +30,8 @@ export function SnapshotStatus({ snapshot }: { snapshot: Snapshot }) {
   const look = snapshotLook(snapshot.state);
   const { percent, text } = progressOf(snapshot);
   const ended = hasEnded(snapshot);
+  const own = snapshot.owner === useUser().name;
+  const mayCancel = may(useWorkspace(snapshot.workspace_id), own ? "snapshot.own" : "instance.manage.all");
   return (
     <div className="snapshot-status" aria-live="polite" data-testid="snapshot-status" data-state={snapshot.state}>
       <span className="snapshot-head">
@@ -40,7 +45,7 @@ export function SnapshotStatus({ snapshot }: { snapshot: Snapshot }) {
         <Progress percent={percent ?? 0} status="active" size="small" aria-label={`Saving of ${snapshot.name}`} />
       )}
       {snapshot.message && <p>{snapshot.message}</p>}
-      {!ended && <CancelButton snapshot={snapshot} />}
+      {!ended && mayCancel && <CancelButton snapshot={snapshot} />}
     </div>
   );
 }
@@ -48,7 +53,7 @@ export function SnapshotStatus({ snapshot }: { snapshot: Snapshot }) {
 function CancelButton({ snapshot }: { snapshot: Snapshot }) {
   const cancel = useAction({
     run: (item: Snapshot) => calls.cancelSnapshot(item.id),
-    list: "snapshots",
+    lists: ["snapshots"],
     refused: (item) => `The saving of “${item.name}” was not cancelled`,
   });
   return (

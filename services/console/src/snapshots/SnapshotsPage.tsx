@@ -8,26 +8,31 @@ import { DataTable, type Column } from "../common/DataTable";
 import { Empty } from "../common/Empty";
 import { formatDuration } from "../common/format";
 import { PageTitle } from "../common/PageTitle";
-import { newestFirst } from "../images/lineage";
+import { newestFirst } from "../images/order";
+import { EverybodySwitch } from "../shell/EverybodySwitch";
 import { useUser } from "../shell/me";
 import { goTo, hrefOf } from "../shell/route";
+import { isShown, useScope } from "../shell/scope";
 import { SnapshotStatus } from "./SnapshotLine";
 
 export function SnapshotsPage() {
   const me = useUser();
-  const list = useSnapshots();
-  const instances = useInstances().data ?? [];
-  const mine = list.data?.filter((snapshot) => snapshot.owner === me.name).sort(newestFirst);
+  const scope = useScope();
+  const list = useSnapshots(scope.everybody ? "everybody" : "own");
+  const instances = useInstances(scope.everybody ? "everybody" : "own").data ?? [];
+  const shown = list.data?.filter((item) => isShown(scope, item.workspace_id)).sort(newestFirst);
   return (
     <>
       <PageTitle
         title="Snapshots"
         text="Each time an instance was saved as an image: how far it is, and what became of it."
-      />
+      >
+        <EverybodySwitch />
+      </PageTitle>
       <DataTable
         label="Snapshots"
-        columns={columns(instances)}
-        items={mine}
+        columns={columns(instances, me.name)}
+        items={shown}
         error={list.error}
         again={() => void list.refetch()}
         keyOf={(snapshot) => snapshot.id}
@@ -49,16 +54,17 @@ export function SnapshotsPage() {
   );
 }
 
-function columns(instances: readonly Instance[]): Column<Snapshot>[] {
+function columns(instances: readonly Instance[], user: string): Column<Snapshot>[] {
   const byId = new Map(instances.map((instance) => [instance.id, instance]));
   return [
     {
       key: "name",
       title: "Image name",
       width: "26%",
-      render: ({ name, description }) => (
+      render: ({ name, description, owner }) => (
         <>
           <span className="title">{name}</span>
+          {owner !== user && <span className="sub">{owner}</span>}
           {description && <span className="sub">{description}</span>}
         </>
       ),

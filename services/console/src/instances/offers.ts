@@ -1,0 +1,73 @@
+/** Which sizes and priorities a workspace gives its members, and what is free of them now. Pure. */
+import type { ResourceGroup, Spec, Workspace } from "../api/models";
+import { formatBytes } from "../common/format";
+
+type Ruled = Pick<Workspace, "policy" | "roles">;
+
+/** As control has it, for roles that the policy does not name. */
+export const DEFAULT_PRIORITY = 5;
+export const PRIORITIES = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+
+/** The highest priority that the user may ask for; control decides, this only shows early. */
+export function highestPriority({ policy, roles }: Ruled): number {
+  return Math.max(1, ...roles.map((role) => policy.max_priority?.[role] ?? DEFAULT_PRIORITY));
+}
+
+/** The names of the sizes that the user's roles allow; undefined: all. */
+export function allowedSpecs({ policy, roles }: Ruled): Set<string> | undefined {
+  const lists = roles.map((role) => policy.specs?.[role]);
+  if (lists.length === 0 || lists.includes(undefined)) return undefined;
+  return new Set(lists.flatMap((names) => names ?? []));
+}
+
+export interface Offer {
+  /** Why the size cannot be taken at all. */
+  problem: string | undefined;
+  /** What is free of it now, where that is worth a word. */
+  free: string | undefined;
+}
+
+/** Whether a size can be had in one of these resource groups, or in the chosen one. */
+export function offerOf(
+  spec: Spec,
+  workspace: Ruled | undefined,
+  groups: readonly ResourceGroup[],
+  chosen: string | undefined,
+): Offer {
+  const allowed = workspace && allowedSpecs(workspace);
+  if (allowed && !allowed.has(spec.name)) {
+    return { problem: "Your role in this workspace does not allow it.", free: undefined };
+  }
+  const asked = chosen ? groups.filter((group) => group.name === chosen) : groups;
+  const group = asked.find((item) => item.specs.includes(spec.name));
+  if (group) return { problem: undefined, free: freeText(spec, group) };
+  if (groups.length === 0) return { problem: undefined, free: undefined };
+  const problem = chosen ? `The resource group ${chosen} does not offer it.` : "No resource group offers it.";
+  return { problem, free: undefined };
+}
+
+/** `2 of 4 GPU free`, or what it would wait for; nothing where a size without GPUs fits. */
+export function freeText(spec: Spec, group: ResourceGroup): string | undefined {
+  const short = shortOf(spec, group);
+  if (!spec.gpu) return short && `would wait: ${short}`;
+  const fitting = (group.gpus ?? []).filter(
+    (gpu) => (!spec.gpu_type || gpu.type === spec.gpu_type) && gpu.shares > 1 === spec.gpu_shared,
+  );
+  if (fitting.length === 0) return `no ${spec.gpu_type || "GPU"} in ${group.name}`;
+  const best = fitting.reduce((one, other) => (other.free > one.free ? other : one));
+  const free = `${best.free} of ${best.total} ${best.type}${spec.gpu_shared ? " shares" : ""} free`;
+  if (best.free < spec.gpu) return `would wait: ${free}`;
+  return short ? `would wait: ${short}` : free;
+}
+
+function shortOf(spec: Spec, { allowed, used }: ResourceGroup): string | undefined {
+  const left = (name: string) => (allowed[name] ?? Infinity) - (used[name] ?? 0);
+  // A grain of tolerance, as control has it for sums of fractions.
+  if (left("cpu") + 1e-9 < spec.cpu) return `${amount(left("cpu"))} of ${amount(allowed["cpu"] ?? 0)} CPU free`;
+  if (left("memory") < spec.memory) {
+    return `${formatBytes(Math.max(0, left("memory")))} of ${formatBytes(allowed["memory"] ?? 0)} memory free`;
+  }
+  return undefined;
+}
+
+const amount = (number: number): string => String(Number(Math.max(0, number).toFixed(2)));
