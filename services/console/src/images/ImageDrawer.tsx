@@ -1,16 +1,22 @@
-/** All about one image, with the line of images that it grew from. */
-import { DeleteOutlined, PlusOutlined } from "@ant-design/icons";
+/** All about one image: what it can run, who uses it, and its family. */
+import { DeleteOutlined, EditOutlined, PlusOutlined, SafetyCertificateOutlined } from "@ant-design/icons";
 import { useQuery } from "@tanstack/react-query";
-import { Alert, Button, Descriptions, Drawer, Skeleton, Typography } from "antd";
+import { Alert, Button, Descriptions, Drawer, Typography } from "antd";
+import { useState, type ReactNode } from "react";
 
-import { calls } from "../api/calls";
+import { assetCalls } from "../api/assetCalls";
 import type { Image } from "../api/models";
-import { sentenceOf } from "../api/problem";
 import { formatBytes, formatDateTime } from "../common/format";
-import { goTo, hrefOf } from "../shell/route";
-import { lineage, type Ancestor } from "./lineage";
-import { SourceTag } from "./SourceTag";
-import { useDeleteImage } from "./useDeleteImage";
+import { Loaded } from "../common/Loaded";
+import { canStart } from "../instances/states";
+import { goTo } from "../shell/route";
+import { useScope, useWorkspace, where } from "../shell/scope";
+import { EditImageDialog } from "./EditImageDialog";
+import { Family } from "./Family";
+import { ImageTags } from "./ImageTags";
+import { ImageUsers } from "./ImageUsers";
+import { useImageActions } from "./useImageActions";
+import { labelText, USES, VISIBILITIES } from "./words";
 
 const REBUILT = "A newer build has taken the place of this image; new instances start from that one.";
 const DELETED = "This image was deleted; instances can no longer start from it.";
@@ -26,98 +32,98 @@ export function ImageDrawer({ id, images, onClose }: Props) {
   const listed = images.find((image) => image.id === id);
   const older = useQuery({
     queryKey: ["image", id],
-    queryFn: ({ signal }) => calls.image(id, signal),
+    queryFn: ({ signal }) => assetCalls.image(id, signal),
     enabled: !listed,
   });
   const image = listed ?? older.data;
   return (
     <Drawer open size="min(560px, 100vw)" title={image?.name ?? "Image"} onClose={onClose}>
-      {image ? (
-        <Details image={image} images={images} isOffered={Boolean(listed)} onClose={onClose} />
-      ) : older.error ? (
-        <Alert type="error" showIcon title={sentenceOf(older.error)} />
-      ) : (
-        <Skeleton active />
-      )}
+      <Loaded query={{ data: image, error: older.error, refetch: older.refetch }}>
+        {(shown) => <Details image={shown} onClose={onClose} />}
+      </Loaded>
     </Drawer>
   );
 }
 
-interface DetailsProps {
-  image: Image;
-  images: readonly Image[];
-  isOffered: boolean;
-  onClose: () => void;
-}
-
-function Details({ image, images, isOffered, onClose }: DetailsProps) {
-  const { remove, mayRemove } = useDeleteImage(onClose);
-  const line = useQuery({
-    queryKey: ["lineage", image.id],
-    queryFn: ({ signal }) =>
-      lineage(image, async (id) => images.find((item) => item.id === id) ?? calls.image(id, signal)),
-  });
+function Details({ image, onClose }: { image: Image; onClose: () => void }) {
+  const actions = useImageActions(onClose);
+  const [editing, setEditing] = useState(false);
+  const runs = where(useScope(), "instance.use.own").length > 0;
+  const rights = actions.rights(image);
+  const offered = image.retired_at == null;
   return (
     <div className="details">
+      <ImageTags image={image} />
       {image.description && <p>{image.description}</p>}
-      {!isOffered && (
-        <Alert type="info" showIcon title={image.source === "official" ? REBUILT : DELETED} />
-      )}
+      {!offered && <Alert type="info" showIcon title={image.source === "official" ? REBUILT : DELETED} />}
       <div className="row-buttons">
-        <Button
-          type="primary"
-          icon={<PlusOutlined aria-hidden />}
-          disabled={!isOffered || !image.available}
-          onClick={() => goTo("instances", "new", image.id)}
-        >
-          New instance from this image
-        </Button>
-        {isOffered && mayRemove(image) && (
-          <Button icon={<DeleteOutlined aria-hidden />} onClick={() => remove(image)}>
+        {runs && (
+          <Button
+            type="primary"
+            icon={<PlusOutlined aria-hidden />}
+            disabled={!offered || !canStart(image)}
+            onClick={() => goTo("instances", "new", image.id)}
+          >
+            New instance from this image
+          </Button>
+        )}
+        {rights.change && (
+          <Button icon={<EditOutlined aria-hidden />} onClick={() => setEditing(true)}>
+            Change
+          </Button>
+        )}
+        {rights.check && (
+          <Button
+            icon={<SafetyCertificateOutlined aria-hidden />}
+            loading={actions.checking}
+            onClick={() => actions.check(image)}
+          >
+            Check again
+          </Button>
+        )}
+        {rights.remove && (
+          <Button icon={<DeleteOutlined aria-hidden />} onClick={() => actions.remove(image)}>
             Delete
           </Button>
         )}
       </div>
-      <Descriptions
-        column={1}
-        size="small"
-        bordered
-        items={[
-          fact("Source", <SourceTag image={image} />),
-          fact("Author", image.owner ?? "the operator of the workbench"),
-          fact("Created", formatDateTime(image.created_at)),
-          fact("Size", image.size == null ? "not known" : formatBytes(image.size)),
-          fact("Digest", image.digest ? <Copyable text={image.digest} /> : "not known"),
-          fact("Id", <Copyable text={image.id} />),
-        ]}
-      />
-      <section>
-        <h3>Lineage</h3>
-        <Lineage image={image} line={line.data} />
-      </section>
+      <Facts image={image} />
+      <ImageUsers image={image} />
+      <Family image={image} />
+      {editing && <EditImageDialog image={image} publish={rights.publish} onClose={() => setEditing(false)} />}
     </div>
   );
 }
 
-function Lineage({ image, line }: { image: Image; line: Ancestor[] | undefined }) {
-  if (!line) return <Skeleton active title={false} paragraph={{ rows: 2 }} />;
-  return (
-    <ol className="lineage">
-      <li aria-current="true">{image.name}</li>
-      {line.map(({ id, image: ancestor }) => (
-        <li key={id}>
-          {ancestor ? (
-            <a href={hrefOf("images", id)}>{ancestor.name}</a>
-          ) : (
-            <span className="quiet">an image that you may not see</span>
-          )}
-        </li>
-      ))}
-    </ol>
-  );
+function Facts({ image }: { image: Image }) {
+  const workspace = useWorkspace(image.workspace_id);
+  const custom = image.source !== "official";
+  const items = [
+    fact("Can run", <Explained {...USES[image.use]} />),
+    image.platform && fact("Platform", image.platform),
+    labelText(image) && fact("Contains", labelText(image)),
+    custom && fact("Visibility", <Explained {...VISIBILITIES[image.visibility]} />),
+    image.workspace_id && fact("Workspace", workspace?.display_name ?? "another one"),
+    fact("Author", image.owner ?? "the operator of the workbench"),
+    fact("Created", formatDateTime(image.created_at)),
+    fact("Size", image.size == null ? "not known" : formatBytes(image.size)),
+    image.source === "custom" && fact("Reference", <Copyable text={image.reference} />),
+    fact("Digest", image.digest ? <Copyable text={image.digest} /> : "not known"),
+    fact("Id", <Copyable text={image.id} />),
+  ].filter((item) => typeof item === "object" && item !== null);
+  return <Descriptions column={1} size="small" bordered items={items} />;
 }
 
-const fact = (label: string, children: React.ReactNode) => ({ key: label, label, children });
+const fact = (label: string, children: ReactNode) => ({ key: label, label, children });
+
+function Explained({ label, text }: { label: string; text: string }) {
+  return (
+    <>
+      {label}
+      <span className="sub">{text}</span>
+    </>
+  );
+}
 
 function Copyable({ text }: { text: string }) {
   return (

@@ -1,6 +1,6 @@
 /** The catalog: official images, the workspace's own, and those saved from instances. */
 import { DeleteOutlined, PlusOutlined } from "@ant-design/icons";
-import { Button, Input, Tooltip } from "antd";
+import { Button, Tooltip } from "antd";
 import { useState } from "react";
 
 import type { Image } from "../api/models";
@@ -10,61 +10,74 @@ import { DataTable, type Column } from "../common/DataTable";
 import { Empty } from "../common/Empty";
 import { formatBytes } from "../common/format";
 import { PageTitle } from "../common/PageTitle";
+import { canStart } from "../instances/states";
+import { useUser } from "../shell/me";
 import { goTo, hrefOf, useRoute } from "../shell/route";
+import { useScope, where } from "../shell/scope";
+import { AddImageDialog } from "./AddImageDialog";
+import { filtered, type ImageFilters } from "./filters";
 import { ImageDrawer } from "./ImageDrawer";
-import { grouped } from "./lineage";
-import { SourceTag } from "./SourceTag";
-import { useDeleteImage } from "./useDeleteImage";
+import { ImageFilterBar } from "./ImageFilterBar";
+import { ImageTags } from "./ImageTags";
+import { grouped } from "./order";
+import { useImageActions, type ImageActions } from "./useImageActions";
+import { labelText } from "./words";
 
-const SEARCH_FROM = 8;
+const FILTERS_FROM = 4;
+const NO_FILTERS: ImageFilters = { text: "" };
 
 export function ImagesPage() {
   const route = useRoute();
-  const list = useImages();
-  const { remove, mayRemove } = useDeleteImage();
-  const [search, setSearch] = useState("");
-  const wanted = search.trim().toLowerCase();
+  const scope = useScope();
+  const { isolated } = useUser();
+  const list = useImages(scope.chosen?.id);
+  const actions = useImageActions();
+  const [filters, setFilters] = useState(NO_FILTERS);
+  const [adding, setAdding] = useState(false);
+  const addable = where(scope, "image.add");
+  const runs = where(scope, "instance.use.own").length > 0;
   const all = list.data && grouped(list.data).flatMap((group) => group.images);
-  const shown = all?.filter(({ name, description, owner }) =>
-    `${name} ${description} ${owner ?? ""}`.toLowerCase().includes(wanted),
-  );
   return (
     <>
-      <PageTitle title="Images" text="What instances start from. Save a running instance to add your own.">
-        {(all?.length ?? 0) >= SEARCH_FROM && (
-          <Input.Search
-            allowClear
-            className="search"
-            placeholder="Search"
-            aria-label="Search images"
-            value={search}
-            onChange={(event) => setSearch(event.target.value)}
-          />
+      <PageTitle title="Images" text="What instances start from. Save an instance, or add an image by its reference.">
+        {isolated && addable.length > 0 && (
+          <Button icon={<PlusOutlined aria-hidden />} onClick={() => setAdding(true)}>
+            Add an image
+          </Button>
         )}
       </PageTitle>
+      {(all?.length ?? 0) >= FILTERS_FROM && (
+        <ImageFilterBar images={all ?? []} filters={filters} onChange={setFilters} />
+      )}
       <DataTable
         label="Images"
-        columns={columns(list.data ?? [], remove, mayRemove)}
-        items={shown}
+        columns={columns(list.data ?? [], actions, runs)}
+        items={all && filtered(all, filters)}
         error={list.error}
         again={() => void list.refetch()}
         keyOf={(image) => image.id}
-        rowProps={({ id, name, source }) => ({
+        rowProps={({ id, name, source, visibility }) => ({
           "aria-label": name,
           "data-testid": `image-row-${id}`,
           "data-source": source,
+          "data-visibility": visibility,
         })}
-        empty={<Nothing searched={Boolean(all?.length)} />}
+        empty={<Nothing searched={Boolean(all?.length)} again={() => setFilters(NO_FILTERS)} />}
       />
-      {route.id && (
-        <ImageDrawer id={route.id} images={list.data ?? []} onClose={() => goTo("images")} />
-      )}
+      {route.id && <ImageDrawer id={route.id} images={list.data ?? []} onClose={() => goTo("images")} />}
+      {adding && <AddImageDialog workspaces={addable} onClose={() => setAdding(false)} />}
     </>
   );
 }
 
-function Nothing({ searched }: { searched: boolean }) {
-  if (searched) return <Empty title="Nothing found" text="No image has this text in its name, description or author." />;
+function Nothing({ searched, again }: { searched: boolean; again: () => void }) {
+  if (searched) {
+    return (
+      <Empty title="Nothing found" text="No image fits all that you chose and typed.">
+        <Button onClick={again}>Show all</Button>
+      </Empty>
+    );
+  }
   return (
     <Empty
       title="The catalog is empty"
@@ -73,11 +86,7 @@ function Nothing({ searched }: { searched: boolean }) {
   );
 }
 
-function columns(
-  images: readonly Image[],
-  remove: (image: Image) => void,
-  mayRemove: (image: Image) => boolean,
-): Column<Image>[] {
+function columns(images: readonly Image[], actions: ImageActions, runs: boolean): Column<Image>[] {
   const byId = new Map(images.map((image) => [image.id, image]));
   return [
     {
@@ -89,14 +98,15 @@ function columns(
             {image.name}
           </a>
           {image.description && <span className="sub">{image.description}</span>}
+          {labelText(image) && <span className="sub">{labelText(image)}</span>}
         </>
       ),
     },
-    { key: "source", title: "Source", width: "12em", render: (image) => <SourceTag image={image} /> },
+    { key: "source", title: "Source", width: "16em", render: (image) => <ImageTags image={image} /> },
     {
       key: "parent",
       title: "Grew from",
-      width: "16%",
+      width: "14%",
       render: ({ parent_id: id }) =>
         id ? <a href={hrefOf("images", id)}>{byId.get(id)?.name ?? "an older image"}</a> : <None />,
     },
@@ -113,30 +123,37 @@ function columns(
       title: "Actions",
       hideTitle: true,
       width: "1%",
-      render: (image) => (
-        <span className="row-buttons">
-          <Tooltip title="New instance from this image">
-            <Button
-              type="text"
-              aria-label="New instance from this image"
-              icon={<PlusOutlined aria-hidden />}
-              disabled={!image.available}
-              onClick={() => goTo("instances", "new", image.id)}
-            />
-          </Tooltip>
-          <Tooltip title={mayRemove(image) ? "Delete" : "Only your own saved images can be deleted"}>
-            <Button
-              type="text"
-              aria-label="Delete"
-              icon={<DeleteOutlined aria-hidden />}
-              disabled={!mayRemove(image)}
-              onClick={() => remove(image)}
-            />
-          </Tooltip>
-        </span>
-      ),
+      render: (image) => <Buttons image={image} actions={actions} runs={runs} />,
     },
   ];
+}
+
+function Buttons({ image, actions, runs }: { image: Image; actions: ImageActions; runs: boolean }) {
+  return (
+    <span className="row-buttons">
+      {runs && (
+        <Tooltip title="New instance from this image">
+          <Button
+            type="text"
+            aria-label="New instance from this image"
+            icon={<PlusOutlined aria-hidden />}
+            disabled={!canStart(image)}
+            onClick={() => goTo("instances", "new", image.id)}
+          />
+        </Tooltip>
+      )}
+      {actions.rights(image).remove && (
+        <Tooltip title="Delete">
+          <Button
+            type="text"
+            aria-label="Delete"
+            icon={<DeleteOutlined aria-hidden />}
+            onClick={() => actions.remove(image)}
+          />
+        </Tooltip>
+      )}
+    </span>
+  );
 }
 
 const None = () => <span className="quiet">–</span>;
