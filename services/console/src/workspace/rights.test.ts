@@ -1,0 +1,107 @@
+import { describe, expect, it } from "vitest";
+
+import type { Action, Image, Workspace } from "../api/models";
+import { may, mayDeleteCode, rightsOnImage, rightsOnInstance } from "./rights";
+
+const with_ = (...actions: Action[]) => ({ id: "ws", roles: ["owner"], actions }) as unknown as Workspace;
+const ME = { name: "alice", admin: false };
+const NOTHING = { open: false, terminal: false, manage: false, save: false, share: false, history: false };
+
+describe("what the user may do", () => {
+  it("is what the server lists, whatever their roles are called", () => {
+    expect(may(with_("queue.manage"), "queue.manage")).toBe(true);
+    expect(may(with_(), "queue.manage")).toBe(false);
+    expect(may(undefined, "queue.manage")).toBe(false);
+  });
+});
+
+describe("rights on an instance", () => {
+  it("of one's own follow the actions on own instances", () => {
+    const own = { owner: "alice", access: null };
+    expect(rightsOnInstance(own, ME, with_("instance.use.own", "instance.share.own"))).toEqual({
+      open: true,
+      terminal: true,
+      manage: true,
+      save: false,
+      share: true,
+      history: true,
+    });
+    expect(rightsOnInstance(own, ME, with_("instance.manage.all"))).toMatchObject({ manage: false });
+  });
+
+  it("of others take the actions on all instances, and do not open them", () => {
+    const other = { owner: "bob", access: null };
+    const reader = with_("instance.read.all", "instance.use.own");
+    expect(rightsOnInstance(other, ME, reader)).toEqual({ ...NOTHING, history: true });
+    expect(rightsOnInstance(other, ME, with_("instance.manage.all", "snapshot.own"))).toEqual({
+      open: false,
+      terminal: false,
+      manage: true,
+      save: true,
+      share: true,
+      history: true,
+    });
+  });
+
+  it("that is shared let open it, and with full access its terminal", () => {
+    const workspace = with_("instance.use.own", "instance.share.own", "snapshot.own");
+    const view = rightsOnInstance({ owner: "bob", access: "view" }, ME, workspace);
+    expect(view).toEqual({ ...NOTHING, open: true });
+    const full = rightsOnInstance({ owner: "bob", access: "full" }, ME, workspace);
+    expect(full).toEqual({ ...NOTHING, open: true, terminal: true });
+  });
+
+  it("end with the membership", () => {
+    expect(rightsOnInstance({ owner: "alice", access: null }, ME, undefined)).toEqual(NOTHING);
+  });
+});
+
+describe("rights on an image", () => {
+  const image = (change: Partial<Image> = {}) =>
+    ({ owner: "alice", source: "custom", visibility: "private", ...change }) as Image;
+
+  it("let the owner change and delete it, as far as the workspace allows", () => {
+    expect(rightsOnImage(image(), ME, with_("image.add", "image.delete.own"))).toEqual({
+      change: true,
+      remove: true,
+      publish: false,
+      check: true,
+    });
+    expect(rightsOnImage(image({ owner: "bob" }), ME, with_("image.add", "image.delete.own"))).toEqual({
+      change: false,
+      remove: false,
+      publish: false,
+      check: false,
+    });
+    const manager = with_("image.change", "image.delete");
+    expect(rightsOnImage(image({ owner: "bob" }), ME, manager)).toMatchObject({ change: true, remove: true });
+  });
+
+  it("keep what is public to those who may publish", () => {
+    const all = image({ visibility: "public" });
+    expect(rightsOnImage(all, ME, with_("image.add"))).toMatchObject({ change: false });
+    expect(rightsOnImage(all, ME, with_("image.add", "image.publish"))).toMatchObject({
+      change: true,
+      publish: true,
+    });
+  });
+
+  it("leave official and deleted images alone", () => {
+    const every = with_("image.add", "image.change", "image.delete", "image.publish");
+    const none = { change: false, remove: false, publish: false, check: false };
+    expect(rightsOnImage(image({ source: "official", owner: null }), ME, every)).toEqual(none);
+    expect(rightsOnImage(image({ retired_at: "2026-01-01" }), ME, every)).toMatchObject({
+      change: false,
+      remove: false,
+      check: false,
+    });
+  });
+});
+
+describe("a code source", () => {
+  it("is deleted by its owner or by who manages them", () => {
+    expect(mayDeleteCode({ owner: "alice" }, ME, with_("code.add"))).toBe(true);
+    expect(mayDeleteCode({ owner: "bob" }, ME, with_("code.add"))).toBe(false);
+    expect(mayDeleteCode({ owner: "bob" }, ME, with_("code.manage"))).toBe(true);
+  });
+});
