@@ -1,16 +1,14 @@
-"""The spawner's side of control: launch plans handed out, phases and ends taken in."""
+"""Launch plans for the spawner: whether a server may start, and how."""
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import PurePosixPath
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from dsw.errors import Conflict, DswError, Invalid, NotFound
-from dsw.events import Phase, PhaseReport
-from dsw.instances import AT_REST, IS_STARTING, Desired, InstanceState, Reason
+from dsw.errors import Conflict, DswError, Invalid
+from dsw.instances import Desired, InstanceState, Reason
 from dsw.names import check_server_name, network_name, slug
 from dsw.plan import HOME, SHARED, LaunchPlan, Mount, MountKind, PlanRequest
 from dsw.roles import Action
@@ -24,8 +22,9 @@ from dsw_control.capacity import queue
 from dsw_control.capacity.admission import is_held, leased
 from dsw_control.capacity.groups import group_for
 from dsw_control.context import Control
-from dsw_control.history import add_event, tell
+from dsw_control.history import tell
 from dsw_control.instance_rows import new_row, spec_named, want
+from dsw_control.reports import note_failure, record_from_hub
 from dsw_control.store.tables import Image, Instance, Workspace
 from dsw_control.tenancy import workspaces
 from dsw_control.tenancy.policies import check_start
@@ -39,19 +38,6 @@ CA_VARIABLES = (
     "NODE_EXTRA_CA_CERTS",
 )
 
-STATE_OF_PHASE = {
-    Phase.ADMITTED: InstanceState.RESOURCE_ALLOCATING,
-    Phase.IMAGE_PULLING: InstanceState.ENV_PREPARING,
-    Phase.IMAGE_PRESENT: InstanceState.ENV_PREPARING,
-    Phase.CONTAINER_CREATED: InstanceState.STARTING,
-    Phase.CONTAINER_STARTED: InstanceState.STARTING,
-    Phase.SERVER_ANSWERING: InstanceState.STARTING,
-}
-
-
-SOON = (0.1, 0.3, 1.0)
-"""Seconds after which one looks whether a server that answers is reachable."""
-
 
 async def make_plan(control: Control, request: PlanRequest) -> LaunchPlan:
     """Admit the start of a named server and say how it is done; refused with the reason.
@@ -63,6 +49,8 @@ async def make_plan(control: Control, request: PlanRequest) -> LaunchPlan:
             "This workbench has named instances only.",
             f"Create one at {control.settings.service_prefix}",
         )
+    # Their first visit may be to the hub's own page.
+    await workspaces.welcome(control, request.owner)
     plan: LaunchPlan | None = None
     folders: list[str] = []
     async with control.db.write() as session:
@@ -98,6 +86,7 @@ async def _begin_attempt(
     if row.desired != Desired.RUNNING:
         want(control, row, Desired.RUNNING, InstanceState.CREATING)
         row.attempts = 0
+        record_from_hub(session, control, row, "start")
     if not await is_held(session, row.id):
         # The hub waits for the plan: who starts a server on its page cannot wait in the queue.
         await queue.enter(session, control, row, wait=False)
@@ -116,16 +105,6 @@ async def _begin_attempt(
 def _taken_back(row: Instance, request: PlanRequest) -> bool:
     """Whether control asked the hub for this start, and its owner pressed stop meanwhile."""
     return request.options.attempt == row.attempt + 1 and row.desired != Desired.RUNNING
-
-
-async def note_failure(control: Control, instance_id: str, reason: Reason, message: str) -> None:
-    """The current start cannot succeed; the reconciler ends it when the hub has let go of it."""
-    async with control.db.write() as session:
-        row = await session.get_one(Instance, instance_id)
-        if row.failure or row.desired != Desired.RUNNING:
-            return
-        row.failure, row.reason, row.message = reason, reason, message
-    control.wake.set()
 
 
 def _plan(
@@ -220,6 +199,7 @@ async def _register(session: AsyncSession, control: Control, request: PlanReques
     row.resource_group = group_for(control, spec, None)
     session.add(row)
     await session.flush()
+    record_from_hub(session, control, row, "create")
     return row
 
 
@@ -233,55 +213,3 @@ def _check_options(row: Instance, request: PlanRequest) -> None:
                 f"{row.display_name!r} has another {what}.",
                 "Change it in the console, then start it without options.",
             )
-
-
-async def take_report(control: Control, instance_id: str, report: PhaseReport) -> None:
-    """Note what a spawner did. A report of an older attempt is history and changes nothing."""
-    async with control.db.write() as session:
-        row = await session.get(Instance, instance_id)
-        if row is None or row.deleted_at is not None:
-            raise NotFound(f"There is no instance {instance_id[:40]!r}.")
-        if report.attempt != row.attempt and report.phase is not Phase.DELETED:
-            return
-        if not _apply(control, row, report):
-            return
-        row.message, row.percent = report.message, report.percent
-        event = add_event(session, control, row)
-        event.bytes_done, event.bytes_total = report.bytes_done, report.bytes_total
-    tell(control, row, event)
-    control.wake.set()
-    if report.phase is Phase.SERVER_ANSWERING:
-        # The hub still has to add the route; it does not say when it has.
-        for seconds in SOON:
-            asyncio.get_running_loop().call_later(seconds, control.wake.set)
-
-
-def _apply(control: Control, row: Instance, report: PhaseReport) -> bool:
-    """Change the row as the report says; whether there was anything to change."""
-    state = STATE_OF_PHASE.get(report.phase)
-    if state is not None:
-        if row.desired != Desired.RUNNING or row.state not in IS_STARTING:
-            return False
-        if row.state != InstanceState.RECOVERING:
-            row.state, row.reason = state, ""
-        return True
-    if report.phase is Phase.FAILED:
-        if row.desired != Desired.RUNNING:
-            return False
-        if report.reason == Reason.HUB_LOST:
-            # The hub was restarted in the middle of the start: the next one is asked again.
-            row.asked = False
-            return True
-        row.failure = report.reason or Reason.ENGINE_FAILED
-        row.reason = row.failure
-        return True
-    if report.phase is Phase.DELETED:
-        if row.desired == Desired.DELETED:
-            return False
-        want(control, row, Desired.DELETED, InstanceState.DELETING)
-        return True
-    # The hub stops the server on its own account: its owner pressed stop there.
-    if row.desired != Desired.RUNNING or row.failure or row.state in AT_REST:
-        return False
-    want(control, row, Desired.STOPPED, InstanceState.STOPPING)
-    return True

@@ -19,7 +19,7 @@ from dsw_control.engines.base import Exit
 from dsw_control.history import add_event, tell, tell_gone
 from dsw_control.hub import hub_view
 from dsw_control.instance_rows import end
-from dsw_control.plans import note_failure
+from dsw_control.reports import note_failure
 from dsw_control.sentences import sentence_for
 from dsw_control.store.tables import Allocation, Instance
 

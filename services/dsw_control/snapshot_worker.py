@@ -12,10 +12,12 @@ from dsw.errors import DswError, NotFound, Unavailable
 from dsw.images import ImageSource, ImageUse, Visibility
 from dsw.instances import InstanceState
 from dsw.names import image_tag, new_id
+from dsw.roles import Action
 from dsw.snapshots import ENDED, AgentReport, AgentRequest, AgentTarget, SnapshotState
 from dsw_control.context import Control
 from dsw_control.engines.base import SnapshotSource
 from dsw_control.history import add_event, tell
+from dsw_control.records.audit import record
 from dsw_control.snapshots import ENDED_STATES
 from dsw_control.store.tables import Image, Instance, Snapshot
 
@@ -200,6 +202,8 @@ class SnapshotWorker:
             if outcome.image is not None:
                 session.add(outcome.image)
                 now.image_id = outcome.image.id
+                target = (outcome.image.id, now.workspace_id)
+                record(session, control, None, Action.SNAPSHOT_OWN, target, snapshot=now.id)
                 now.bytes_done = now.bytes_total or now.bytes_done
             event = add_event(session, control, now)
         log.info("snapshot", snapshot=now.id, state=now.state, reason=now.reason)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path
 from dsw.events import PhaseReport
 from dsw.names import id_pattern
 from dsw.plan import LaunchPlan, PlanRequest
-from dsw_control import plans
+from dsw_control import plans, reports
 from dsw_control.api.dependencies import ControlDep, require_spawner
 
 router = APIRouter(
@@ -30,4 +30,4 @@ async def take_report(
     body: PhaseReport,
 ) -> None:
     """Note a phase of a start, or its end."""
-    await plans.take_report(control, instance_id, body)
+    await reports.take_report(control, instance_id, body)

@@ -17,6 +17,7 @@ from dsw_control.auth import Caller
 from dsw_control.context import Control
 from dsw_control.history import add_event, tell
 from dsw_control.instance_rows import cancel_snapshots, want
+from dsw_control.records.audit import record
 from dsw_control.store.tables import Event, Instance, Member, Workspace
 
 Ended = list[tuple[Instance, Event]]
@@ -94,6 +95,9 @@ async def end_all(
         await cancel_snapshots(session, row)
         want(control, row, end.desired, _STATE[end.desired])
         row.reason, row.message = end.reason, end.message
+        did = "delete" if end.desired is Desired.DELETED else "stop"
+        target, why = (row.id, row.workspace_id), end.reason
+        record(session, control, None, Action.INSTANCE_MANAGE_ALL, target, did=did, why=why)
     return [(row, add_event(session, control, row)) for row in rows]
 
 

@@ -23,6 +23,7 @@ from dsw_control.access import (
 )
 from dsw_control.auth import Caller
 from dsw_control.context import Control
+from dsw_control.records.audit import record
 from dsw_control.store.paging import PageRequest, paged
 from dsw_control.store.tables import Member, User, Workspace, WorkspaceQuota
 
@@ -81,6 +82,8 @@ async def _welcome(control: Control, username: str) -> None:
                     added_at=control.clock(),
                 )
             )
+            target = (username, row.id)
+            record(session, control, None, Action.MEMBER_MANAGE, target, did="welcome")
 
 
 async def list_workspaces(
@@ -129,10 +132,17 @@ async def _only_one(session: AsyncSession, caller: Caller) -> Workspace:
 async def locked(session: AsyncSession, caller: Caller, key: str, action: Action) -> Workspace:
     """The workspace, when the caller may do this there; until the commit nobody else changes it,
     its members or its roles."""
-    row = await find(session, caller, key)
-    await session.refresh(row, with_for_update=True)
+    row = await lock(session, await find(session, caller, key))
     (await standing(session, caller, row.id)).check(action)
     return row
+
+
+async def lock(session: AsyncSession, row: Workspace) -> Workspace:
+    """The workspace as it is now, for this transaction alone; it may have been deleted meanwhile."""
+    found = await session.get(Workspace, row.id, with_for_update=True, populate_existing=True)
+    if found is None:
+        raise _no_workspace(row.name)
+    return found
 
 
 async def by_name(session: AsyncSession, name: str) -> Workspace | None:
