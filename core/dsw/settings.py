@@ -151,7 +151,8 @@ class OfficialImage(Model):
     name: str = Field(min_length=1, max_length=100, description="Its name for people.")
     reference: str = Field(
         min_length=1,
-        description="`repository:tag` that the engine has: built, or pulled by the operator.",
+        description="`repository:tag` that the engine has, or with its host in front, that this "
+        "registry has.",
     )
     description: str = Field("", description="What is in it.")
 
