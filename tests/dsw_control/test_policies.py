@@ -109,6 +109,14 @@ async def test_the_hubs_own_page_starts_nothing_that_the_api_would_not(make_api:
         await plans.make_plan(api.control, request)
 
 
+async def test_who_starts_on_the_hubs_own_page_first_is_welcomed_there(make_api: MakeApi) -> None:
+    api = await make_api()
+    plan = await plans.make_plan(api.control, PlanRequest(owner="newt", name="first"))
+    default = await api.ok(ADMIN, "GET", "/workspaces/default")
+    assert plan.workspace_id == default["id"]
+    assert (await api.ok("newt", "GET", "/workspaces/default"))["roles"] == ["developer"]
+
+
 async def test_a_run_ends_when_its_time_is_over_and_says_so(make_api: MakeApi) -> None:
     api = await make_api()
     control = api.control

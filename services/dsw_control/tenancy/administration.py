@@ -32,7 +32,7 @@ from dsw_control.store.tables import (
 )
 from dsw_control.tenancy.departures import End, Ended, announce, end_all
 from dsw_control.tenancy.policies import check_policy
-from dsw_control.tenancy.workspaces import by_name, find, give_quotas, view_of
+from dsw_control.tenancy.workspaces import by_name, find, give_quotas, lock, view_of
 
 GO_WITH_IT = (Member, CustomRole, WorkspaceQuota, Credential, StorageUse)
 
@@ -97,8 +97,7 @@ async def change_workspace(
     not_from_an_instance(caller)
     ended: Ended = []
     async with control.db.write() as session:
-        row = await find(session, caller, key)
-        await session.refresh(row, with_for_update=True)
+        row = await lock(session, await find(session, caller, key))
         check_match(if_match, await view_of(session, caller, row))
         if body.archived is not None:
             require_platform(caller, Action.WORKSPACE_ARCHIVE)
@@ -162,8 +161,7 @@ async def delete_workspace(
     """Delete a workspace that is empty. Its folders on the NAS stay."""
     require_platform(caller, Action.WORKSPACE_ARCHIVE)
     async with control.db.write() as session:
-        row = await find(session, caller, key)
-        await session.refresh(row, with_for_update=True)
+        row = await lock(session, await find(session, caller, key))
         check_match(if_match, await view_of(session, caller, row))
         if row.name == control.settings.workspace.name:
             raise Conflict(

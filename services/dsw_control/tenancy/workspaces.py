@@ -113,9 +113,12 @@ async def find(session: AsyncSession, caller: Caller, key: str | None) -> Worksp
         return await _only_one(session, caller)
     row = await session.get(Workspace, key) or await by_name(session, key)
     if row is None or not (await standing(session, caller, row.id)).roles:
-        error = NotFound(f"There is no workspace {key[:80]!r}.", "See GET /workspaces for yours.")
-        raise error if row is None else error.about(row.id)
+        raise _no_workspace(key).about(None if row is None else row.id)
     return row
+
+
+def _no_workspace(key: str) -> NotFound:
+    return NotFound(f"There is no workspace {key[:80]!r}.", "See GET /workspaces for yours.")
 
 
 async def _only_one(session: AsyncSession, caller: Caller) -> Workspace:
@@ -138,7 +141,8 @@ async def locked(session: AsyncSession, caller: Caller, key: str, action: Action
 
 
 async def lock(session: AsyncSession, row: Workspace) -> Workspace:
-    """The workspace as it is now, for this transaction alone; it may have been deleted meanwhile."""
+    """The workspace as it is now, for this transaction alone; `NotFound` when it was deleted
+    meanwhile."""
     found = await session.get(Workspace, row.id, with_for_update=True, populate_existing=True)
     if found is None:
         raise _no_workspace(row.name)
