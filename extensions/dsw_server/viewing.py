@@ -28,7 +28,7 @@ MAY_READ = (
     rf"/kernelspecs/{_NAME}/{_NAME}",
     # Who they are, and how the server does.
     r"/api(?:/me|/status)?",
-    r"/dsw/api/(?:instance|metrics)",
+    r"/dsw/api/(?:code|instance|metrics)",
     r"/log(?:in|out)",
 )
 

@@ -77,6 +77,7 @@ READS = [
     "api/terminals",
     "api/kernelspecs",
     "lab/api/settings",
+    "dsw/api/code",
     "dsw/api/metrics",
 ]
 
