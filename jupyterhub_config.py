@@ -23,7 +23,6 @@ try:
     spawner_token = secrets.get(secret_files.SPAWNER)
     proxy_token = secrets.get(secret_files.PROXY)
     admin_password = secrets.make_password(secret_files.ADMIN)
-    registry_password = secrets.read(secret_files.REGISTRY) if conf.registry.username else ""
     secrets.get(secret_files.COOKIE)
 except ConfigError as error:
     sys.exit(error.sentence)
@@ -80,10 +79,6 @@ c.Spawner.http_timeout = conf.engine.answer_timeout
 c.WorkspaceSpawnerMixin.control_url = conf.control_url
 c.WorkspaceSpawnerMixin.control_token = spawner_token
 c.WorkspaceSpawnerMixin.data_dir = conf.data_dir
-if conf.registry.username:
-    c.WorkspaceDockerSpawner.registry_credentials = {
-        conf.registry.address: {"username": conf.registry.username, "password": registry_password}
-    }
 
 # What the operator sets by its usual name has the last word.
 hub_traits.apply(c, conf.hub.traits)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar
 
 from dockerspawner import DockerSpawner
-from traitlets import Dict, default
+from traitlets import default
 
 from dsw.errors import EngineFailed
 from dsw.events import Phase
@@ -34,15 +34,6 @@ class WorkspaceDockerSpawner(WorkspaceSpawnerMixin, DockerSpawner):  # type: ign
     DockerSpawner's own settings (volumes, mounts, extra_create_kwargs, extra_host_config) apply to
     every new container; where the launch plan says something else, the plan wins.
     """
-
-    registry_credentials = Dict(
-        config=True,
-        help="""
-        Credentials for pulling, by the registry's address: a dict with ``username`` and
-        ``password``. Those of the launch plan win; registries that are not named use those of the
-        Docker client.
-        """,
-    )
 
     _executor: ClassVar[ThreadPoolExecutor] = ThreadPoolExecutor(CALLS_AT_ONCE, "docker")
 
@@ -136,7 +127,7 @@ class WorkspaceDockerSpawner(WorkspaceSpawnerMixin, DockerSpawner):  # type: ign
             )
         by_digest = "@" in plan.image_digest
         reference = plan.image_digest if by_digest else plan.image_reference
-        credentials = self._credentials(plan, reference)
+        credentials = _credentials(plan)
         try:
             async for step in self.engine.pull(reference, plan.image_name, credentials):
                 yield step
@@ -149,12 +140,6 @@ class WorkspaceDockerSpawner(WorkspaceSpawnerMixin, DockerSpawner):  # type: ign
         if not await self.engine.has_image(plan.image_digest):
             raise _image_gone(f"{reference} names another image now than the catalog's.")
 
-    def _credentials(self, plan: LaunchPlan, reference: str) -> dict[str, str] | None:
-        if plan.registry_login is not None:
-            login = plan.registry_login
-            return {"username": login.username, "password": login.secret}
-        found: dict[str, str] | None = self.registry_credentials.get(reference.partition("/")[0])
-        return found
 
     async def _create(self, plan: LaunchPlan) -> None:
         create = await self._evaluated(self.extra_create_kwargs)
@@ -251,3 +236,9 @@ def _may_replace(plan: LaunchPlan, kept: dict[str, Any]) -> None:
         "Undo the change, or save the instance as an image and then change it with "
         "discard_changes (dsw instances change NAME --discard-changes).",
     )
+
+
+def _credentials(plan: LaunchPlan) -> dict[str, str] | None:
+    """What the engine shows the registry; None: what its client has."""
+    login = plan.registry_login
+    return None if login is None else {"username": login.username, "password": login.secret}
