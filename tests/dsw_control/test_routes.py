@@ -31,6 +31,7 @@ from tests.stub_hub import instance_token
 from dsw.audit import Outcome
 from dsw.roles import Action
 from dsw_control.openapi import document
+from dsw_control.records.audit import CONTROL
 from dsw_control.store.tables import AuditEntry
 
 DOCUMENT = document()
@@ -68,9 +69,11 @@ class World:
         return await self.api.send(ask.who, method, self.path(route, ask), content, headers)
 
     async def done(self) -> list[AuditEntry]:
-        """What the audit log says was done."""
+        """What the audit log says was done by those who asked; a welcome is control's own."""
         async with self.api.control.db.read() as session:
-            query = select(AuditEntry).where(AuditEntry.outcome == Outcome.DONE)
+            query = select(AuditEntry).where(
+                AuditEntry.outcome == Outcome.DONE, AuditEntry.actor != CONTROL
+            )
             return list(await session.scalars(query.order_by(AuditEntry.id)))
 
 
