@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import json
 import secrets
 import time
+from collections.abc import Awaitable, Callable
+from itertools import islice
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -20,6 +23,8 @@ CACHE_SECONDS = 3.0
 SESSION_SECONDS = 14 * 24 * 3600
 USER_SCOPE = "access:services"
 INSTANCE_SCOPE = "custom:dsw:instance"
+
+Welcome = Callable[[str], Awaitable[None]]
 
 
 class Caller(Model):
@@ -50,14 +55,26 @@ class Authenticator:
         key = hashlib.sha256(session_secret.encode()).digest()
         self._fernet = Fernet(base64.urlsafe_b64encode(key))
         self._known: dict[str, tuple[float, Caller]] = {}
+        self._asking: dict[str, asyncio.Task[Caller]] = {}
 
-    async def caller(self, token: str) -> Caller:
-        """The caller behind a hub token; `NotAuthenticated` for one that the hub refuses."""
+    async def caller(self, token: str, welcome: Welcome | None = None) -> Caller:
+        """The caller behind a hub token; `NotAuthenticated` for one that the hub refuses.
+
+        Requests that come while the hub is asked wait for the same answer. `welcome` is done with
+        the name of a user whom the hub has just confirmed.
+        """
         key = hashlib.sha256(token.encode()).hexdigest()
-        now = time.monotonic()
         kept = self._known.get(key)
-        if kept and now - kept[0] < CACHE_SECONDS:
+        if kept and time.monotonic() - kept[0] < CACHE_SECONDS:
             return kept[1]
+        if (asking := self._asking.get(key)) is None:
+            asking = asyncio.create_task(self._ask(key, token, welcome))
+            self._asking[key] = asking
+            asking.add_done_callback(lambda _: self._asking.pop(key))
+        return await asyncio.shield(asking)
+
+    async def _ask(self, key: str, token: str, welcome: Welcome | None) -> Caller:
+        now = time.monotonic()
         model = await self._hub.whoami(token)
         caller = caller_of(model)
         if caller.server is None:
@@ -65,9 +82,18 @@ class Authenticator:
             if user is None:
                 raise NotAuthenticated("The hub knows this user no more.", "Log in again.")
             caller = caller.model_copy(update={"admin": bool(user.get("admin"))})
-        self._known = {k: v for k, v in self._known.items() if now - v[0] < CACHE_SECONDS}
-        self._known[key] = (now, caller)
+            if welcome is not None:
+                await welcome(caller.name)
+        self._keep(key, now, caller)
         return caller
+
+    def _keep(self, key: str, now: float, caller: Caller) -> None:
+        """What was kept longest comes first, so that the old is dropped without a look at all."""
+        self._known.pop(key, None)
+        self._known[key] = (now, caller)
+        for old, (moment, _) in list(islice(self._known.items(), 2)):
+            if now - moment > CACHE_SECONDS:
+                del self._known[old]
 
     def forget(self, token: str) -> None:
         """Drop what is kept of a token, at logout."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -47,6 +48,50 @@ def test_a_token_without_a_fitting_scope_is_refused(model: dict[str, Any]) -> No
 @pytest.fixture
 async def authenticator() -> Authenticator:
     return Authenticator(Hub("http://127.0.0.1:9/hub/api", "t"), "secret")
+
+
+class SlowHub(Hub):
+    """Answers when it is told to, and counts how often it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__("http://127.0.0.1:9/hub/api", "t")
+        self.asked: list[str] = []
+        self.answers = asyncio.Event()
+
+    async def whoami(self, token: str) -> dict[str, Any]:
+        self.asked.append(token)
+        await self.answers.wait()
+        if token == "bad":
+            raise NotAuthenticated("The token is not known to the hub.")
+        return {"kind": "user", "name": token, "scopes": ["access:services!service=dsw"]}
+
+    async def user(self, name: str) -> dict[str, Any]:
+        return {"name": name, "admin": name == "root"}
+
+
+async def test_requests_that_come_at_once_ask_the_hub_once_and_welcome_once() -> None:
+    hub, welcomed = SlowHub(), []
+
+    async def welcome(name: str) -> None:
+        welcomed.append(name)
+
+    authenticator = Authenticator(hub, "secret")
+    asking = [asyncio.create_task(authenticator.caller("root", welcome)) for _ in range(5)]
+    refused = [asyncio.create_task(authenticator.caller("bad", welcome)) for _ in range(2)]
+    gone = asyncio.create_task(authenticator.caller("root", welcome))
+    await asyncio.sleep(0)
+    gone.cancel()
+    hub.answers.set()
+    assert {await task for task in asking} == {Caller(name="root", admin=True)}
+    for task in refused:
+        with pytest.raises(NotAuthenticated):
+            await task
+    assert await authenticator.caller("root", welcome) == Caller(name="root", admin=True)
+    assert (hub.asked, welcomed) == (["root", "bad"], ["root"])
+    authenticator.forget("root")
+    await authenticator.caller("root", welcome)
+    assert (hub.asked, welcomed) == (["root", "bad", "root"], ["root", "root"])
+    await hub.close()
 
 
 async def test_a_session_cookie_is_read_back_and_only_by_its_maker(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Query, Request
@@ -55,11 +56,13 @@ async def get_caller(request: Request, control: ControlDep) -> Caller:
         if request.method not in SAFE:
             check_xsrf(session, request.headers.get("x-dsw-xsrf"))
         token = session.token
-    caller = await control.auth.caller(token)
-    request.state.caller = caller
-    if caller.server is None:
-        await workspaces.welcome(control, caller.name)
+    request.state.caller = caller = await caller_of_token(control, token)
     return caller
+
+
+async def caller_of_token(control: Control, token: str) -> Caller:
+    """Whom a hub token speaks for; a user who is seen for the first time is welcomed."""
+    return await control.auth.caller(token, partial(workspaces.welcome, control))
 
 
 CallerDep = Annotated[Caller, Depends(get_caller)]

@@ -12,7 +12,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response
 
 from dsw.errors import NotAuthenticated, NotFound, Unavailable
-from dsw_control.api.dependencies import SESSION_COOKIE, XSRF_COOKIE, ControlDep, session_of
+from dsw_control.api.dependencies import (
+    SESSION_COOKIE,
+    XSRF_COOKIE,
+    ControlDep,
+    caller_of_token,
+    session_of,
+)
 from dsw_control.auth import SESSION_SECONDS
 from dsw_control.context import Control
 
@@ -75,7 +81,7 @@ async def oauth_callback(
             "redirect_uri": f"{control.settings.service_prefix}oauth_callback",
         }
     )
-    await control.auth.caller(token)
+    await caller_of_token(control, token)
     session = control.auth.new_session(token)
     answer = RedirectResponse(kept["next"], status_code=302)
     sealed = control.auth.seal(session.model_dump())

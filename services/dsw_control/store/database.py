@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from dsw.errors import ConfigError, Invalid, Unavailable
+from dsw_control.store import sqlite
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -88,9 +90,12 @@ def async_url(url: str) -> str:
 
 def open_engine(url: str) -> AsyncEngine:
     """Connections to this database; those with the option `dsw_write` write."""
-    engine = create_async_engine(url)
-    if engine.dialect.name == "sqlite":
-        _prepare_sqlite(engine)
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_async_engine(url)
+    connect = partial(sqlite.Connection, str(parsed.database))
+    engine = create_async_engine(url, async_creator=connect)
+    _prepare_sqlite(engine)
     return engine
 
 
