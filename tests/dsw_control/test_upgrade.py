@@ -23,7 +23,7 @@ from dsw_control.store.database import upgrade
 from dsw_control.store.tables import Base
 
 MOMENT = "2026-05-04 03:02:01.000009"
-SPEC = {"name": "a", "description": "", "cpu": 1.5, "memory": 3 << 30, "shared_memory": None}
+SPEC = {"name": "a", "cpu": 1.5, "memory": 3 << 30, "shared_memory": 1 << 26, "pids": 4096}
 GPU_SPEC = {**SPEC, "name": "g", "gpu": 2, "gpu_type": "A100"}
 QUOTA = {"instances": 0, "instances_per_user": 3, "cpu": 12.5, "memory": 64 << 30}
 NO_LIMITS = {"instances": 0, "instances_per_user": 0, "cpu": 0, "memory": 0}
