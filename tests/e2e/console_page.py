@@ -33,6 +33,19 @@ class Console:
         """One of the views in the header."""
         self.page.get_by_role("navigation", name="Views").get_by_role("link", name=name).click()
 
+    def tab(self, name: str) -> None:
+        """One of the tabs of the workspace or the platform."""
+        self.page.get_by_role("tab", name=name, exact=True).click()
+
+    def choose_workspace(self, name: str) -> None:
+        """Another workspace in the header, by its title."""
+        self.page.get_by_role("combobox", name="Workspace", exact=True).click()
+        self.page.get_by_title(name, exact=True).click()
+
+    def dialog(self, name: str) -> Locator:
+        """The dialog with this title."""
+        return self.page.get_by_role("dialog", name=name)
+
     def row(self, name: str) -> Locator:
         """An instance in the list, by its name in the address."""
         return self.page.get_by_test_id(f"instance-row-{name}")

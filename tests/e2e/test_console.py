@@ -6,13 +6,12 @@ import re
 
 import pytest
 from playwright.sync_api import expect
+from tests.e2e.accounts import PASSWORD
 from tests.e2e.console_page import Console
 from tests.e2e.windows import START_MS, Windows, record
 from tests.workbenches import TestBench, User
 
 pytestmark = [pytest.mark.e2e, pytest.mark.docker]
-
-PASSWORD = "correct horse battery staple"
 
 
 def test_an_instance_is_stopped_started_and_deleted(
@@ -42,14 +41,14 @@ def test_an_instance_is_stopped_started_and_deleted(
 def test_a_start_that_cannot_be_is_refused_with_the_reason(console: Console, admin: User) -> None:
     console.new_instance("No card here", "gpu", "minimal")
     asked = console.page.get_by_role("alert")
-    expect(asked).to_contain_text("1 GPU asked for, 0 free.")
+    expect(asked).to_contain_text("1 GPU asked for, but at most 0 in resource group local.")
     console.page.get_by_label("Start it right away").uncheck()
     console.page.get_by_role("button", name="Create", exact=True).click()
     console.is_in("no-card-here", "Stopped")
     console.press("no-card-here", "Start")
     refusal = console.page.get_by_role("alert")
     expect(refusal).to_contain_text("“No card here” was not started")
-    expect(refusal).to_contain_text("Stop another instance or take a smaller spec.")
+    expect(refusal).to_contain_text("Take a smaller spec.")
     console.is_in("no-card-here", "Stopped")
 
 

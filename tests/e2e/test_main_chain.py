@@ -59,9 +59,9 @@ def test_what_is_installed_in_one_instance_is_there_in_the_next(
     no_secret_of_it_is_in_the_image(workbench, admin, first)
 
     console.new_instance("One too many", "small", "base")
-    refusal = console.page.get_by_role("alert")
-    expect(refusal).to_contain_text("The limit is 2 running instances per member; 2 in use")
-    expect(refusal).to_contain_text("Stop another instance or take a smaller spec.")
+    console.is_in("one-too-many", "Queuing")
+    waiting = console.row("one-too-many")
+    expect(waiting).to_contain_text("Waits for 1 running instance for each member in local")
 
 
 def create_it(console: Console) -> None:

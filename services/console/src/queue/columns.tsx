@@ -131,7 +131,7 @@ function ManageButton({ entry, moves, actions }: ManageProps) {
     if (move) actions.move(entry, move);
   }
   return (
-    <Dropdown menu={{ items, onClick: ({ key }) => chosen(key) }} trigger={["click"]} placement="bottomRight">
+    <Dropdown menu={{ items, onClick: ({ key }) => chosen(key) }} trigger={["click"]} placement="bottomRight" destroyOnHidden>
       <Button loading={actions.busy === entry.instance_id} icon={<DownOutlined aria-hidden />} iconPlacement="end">
         Manage
       </Button>
