@@ -33,7 +33,9 @@ PROGRAMS = {
 FILES = {"postgresql": "postgresql/*/bin/postgres", "libatomic1": "*/libatomic.so.1"}
 """Packages whose files are not commands, with one such file; Playwright's Node needs libatomic."""
 
-WITHOUT_ENGINE = ["-m", "not docker and not e2e"]
+SIDE_BY_SIDE = ["-n", "auto", "-m", "not docker and not e2e"]
+ONE_BY_ONE = ["-m", "docker or e2e"]
+"""Those that need the engine share it, and the images and workbenches in it."""
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -46,14 +48,20 @@ def main(arguments: argparse.Namespace) -> int:
         failed = 0 if chosen else check.run([*check.checks(), *javascript_tests()])
         if failed:
             sys.stderr.write("The tests run nevertheless; the command fails at its end.\n")
-        code = subprocess.run(
-            [sys.executable, "-m", "pytest", *selection, *chosen],
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            check=False,
-            env=environment(folders),
-        ).returncode
-    return code or failed
+        runs = [[*selection, *chosen]] if chosen or selection else [SIDE_BY_SIDE, ONE_BY_ONE]
+        codes = [pytest(folders, run) for run in runs]
+    return max(*codes, failed)
+
+
+def pytest(folders: Folders, arguments: list[str]) -> int:
+    """Run pytest; its exit status."""
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *arguments],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        check=False,
+        env=environment(folders),
+    ).returncode
 
 
 def environment(folders: Folders) -> dict[str, str]:
@@ -123,7 +131,7 @@ def ensure_engine(folders: Folders, steps: Steps) -> list[str]:
         if os.environ.get("CI"):
             raise
         print(f"{refusal}\nTests that need a container engine are left out.")
-        return WITHOUT_ENGINE
+        return SIDE_BY_SIDE
     with steps.step("Images") as step, checkout_lock():
         images.ensure(steps, step, certificates.extra(os.environ), ["base", "minimal", "agent"])
     return []
