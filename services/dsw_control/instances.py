@@ -163,7 +163,7 @@ async def _new_instance(
     if body.code_source:
         await code_sources.usable(session, caller, workspace.id, body.code_source)
     # Names are made one after the other, so that two at once do not choose the same.
-    await session.refresh(workspace, with_for_update=True)
+    await workspaces.lock(session, workspace)
     taken = await _names_of(session, caller.name)
     display_name = body.display_name or body.name or "instance"
     name = check_server_name(body.name) if body.name else server_name(display_name, taken)

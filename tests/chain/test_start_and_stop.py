@@ -20,7 +20,7 @@ def test_an_instance_starts_and_reports_its_phases(workbench: TestBench, alice: 
     assert item["started_at"]
     events = alice.get(f"instances/{item['id']}/events")["items"]
     states = list(dict.fromkeys(event["state"] for event in events))
-    assert states == ["Creating", "ResourceAllocating", "EnvPreparing", "Starting", "Running"]
+    assert states == ["ResourceAllocating", "EnvPreparing", "Starting", "Running"]
     assert alice.server(item, "api").json()["version"]
     assert workbench.containers() == [item["id"]]
 
@@ -38,7 +38,7 @@ def test_what_was_installed_survives_a_stop(workbench: TestBench, alice: User) -
     assert workbench.execute(item, "cat", "/mnt/workspace/note.txt") == "mine\n"
 
 
-@pytest.mark.parametrize("phase", ["Creating", "Starting"])
+@pytest.mark.parametrize("phase", ["ResourceAllocating", "Starting"])
 def test_a_start_can_be_stopped_half_way(workbench: TestBench, alice: User, phase: str) -> None:
     item = alice.create(display_name="changed my mind")
     eventually(lambda: alice.state(item["id"]) in (phase, "Running"), every=0.005)
