@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,11 @@ from dsw_control.store import sqlite
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
+WRITERS = 8
+"""How many transactions of this process write at once. The others wait in a row: on PostgreSQL so
+that those who wait for a lock leave connections for reading, on SQLite, which lets one write and
+makes the others sleep for a while, for just one."""
+
 
 class Database:
     """Sessions on one database.
@@ -32,8 +37,8 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = async_url(url)
         self.engine = open_engine(self.url)
-        # SQLite lets one write and makes the others sleep for a while; here they wait in a row.
-        self._turn = asyncio.Lock() if self.is_sqlite else nullcontext()
+        self._writing = self.engine.execution_options(dsw_write=True)
+        self._turn = asyncio.Semaphore(1 if self.is_sqlite else WRITERS)
 
     @property
     def is_sqlite(self) -> bool:
@@ -58,11 +63,10 @@ class Database:
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
         """One writing transaction, committed at the end, rolled back on an error."""
-        engine = self.engine.execution_options(dsw_write=True)
         try:
             async with (
                 self._turn,
-                AsyncSession(engine, expire_on_commit=False) as session,
+                AsyncSession(self._writing, expire_on_commit=False) as session,
                 session.begin(),
             ):
                 yield session
@@ -92,7 +96,7 @@ def open_engine(url: str) -> AsyncEngine:
     """Connections to this database; those with the option `dsw_write` write."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_async_engine(url)
+        return create_async_engine(url, pool_size=2 * WRITERS, max_overflow=WRITERS)
     connect = partial(sqlite.Connection, str(parsed.database))
     engine = create_async_engine(url, async_creator=connect)
     _prepare_sqlite(engine)
