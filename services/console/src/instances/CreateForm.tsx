@@ -14,7 +14,7 @@ import { useUser } from "../shell/me";
 import { ImagePicker } from "./ImagePicker";
 import { NameField } from "./NameField";
 import { nameProblem, serverName } from "./names";
-import { offerOf } from "./offers";
+import { groupFor, offerOf } from "./offers";
 import { PlaceFields, usualPlace } from "./PlaceFields";
 import { SpecPicker } from "./SpecPicker";
 import { canStart } from "./states";
@@ -69,13 +69,15 @@ export function CreateForm(props: Props) {
   function submit(): void {
     setTried(true);
     if (missing || problem || !chosen || !size) return;
+    const asked = specs.find((item) => item.name === size);
+    const group = place.group || (asked && groupFor(asked, groups)?.name);
     const body: InstanceCreate = {
       workspace: workspace?.id ?? null,
       name: ownName ?? null,
       display_name: title,
       image: chosen,
       spec: size,
-      resource_group: place.group || null,
+      resource_group: group ?? null,
       priority: place.priority,
       code_source: place.code || null,
       start,

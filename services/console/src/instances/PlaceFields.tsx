@@ -42,7 +42,7 @@ export function PlaceFields({ workspace, spec, place, onChange, disabled = false
           disabled={disabled}
           onChange={(group) => choose({ group })}
           options={[
-            ...(fixedGroup ? [] : [{ value: "", label: "The first that offers the size" }]),
+            ...(fixedGroup ? [] : [{ value: "", label: "Automatic" }]),
             ...groups.map(({ name, description, specs }) => ({
               value: name,
               label: description ? `${name}: ${description}` : name,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Policy, ResourceGroup, Spec } from "../api/models";
-import { allowedSpecs, freeText, highestPriority, offerOf } from "./offers";
+import { allowedSpecs, freeText, groupFor, highestPriority, offerOf } from "./offers";
 
 const GIB = 1024 ** 3;
 const spec = (change: Partial<Spec> = {}): Spec => ({
@@ -64,6 +64,16 @@ describe("an offer", () => {
     });
     expect(offerOf(spec(), undefined, groups, "local").problem).toMatch(/local does not offer/);
     expect(offerOf(spec({ name: "odd" }), undefined, groups, undefined).problem).toMatch(/No resource/);
+  });
+
+  it("comes from the first group that has such GPUs, when none is chosen", () => {
+    const groups = [group({ gpus: [] }), group({ name: "gpus" })];
+    expect(groupFor(spec(), groups)?.name).toBe("gpus");
+    expect(groupFor(spec({ gpu: 0 }), groups)?.name).toBe("local");
+    expect(groupFor(spec({ gpu_type: "H100" }), groups)?.name).toBe("local");
+    expect(groupFor(spec({ name: "odd" }), groups)).toBeUndefined();
+    expect(offerOf(spec(), undefined, groups, undefined).free).toBe("2 of 4 A100 free");
+    expect(offerOf(spec(), undefined, groups, "local").free).toBe("no A100 in local");
   });
 
   it("is not doubted while the groups are not known", () => {

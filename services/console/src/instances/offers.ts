@@ -38,21 +38,29 @@ export function offerOf(
   if (allowed && !allowed.has(spec.name)) {
     return { problem: "Your role in this workspace does not allow it.", free: undefined };
   }
-  const asked = chosen ? groups.filter((group) => group.name === chosen) : groups;
-  const group = asked.find((item) => item.specs.includes(spec.name));
+  const group = groupFor(spec, chosen ? groups.filter(({ name }) => name === chosen) : groups);
   if (group) return { problem: undefined, free: freeText(spec, group) };
   if (groups.length === 0) return { problem: undefined, free: undefined };
   const problem = chosen ? `The resource group ${chosen} does not offer it.` : "No resource group offers it.";
   return { problem, free: undefined };
 }
 
+/** The first group that offers the size and has such GPUs, or else the first that offers it. */
+export function groupFor(spec: Spec, groups: readonly ResourceGroup[]): ResourceGroup | undefined {
+  const offering = groups.filter((group) => group.specs.includes(spec.name));
+  return offering.find((group) => !spec.gpu || fittingGpus(spec, group).length > 0) ?? offering[0];
+}
+
+const fittingGpus = (spec: Spec, { gpus = [] }: ResourceGroup) =>
+  gpus.filter(
+    (gpu) => (!spec.gpu_type || gpu.type === spec.gpu_type) && gpu.shares > 1 === spec.gpu_shared,
+  );
+
 /** `2 of 4 GPU free`, or what it would wait for; nothing where a size without GPUs fits. */
 export function freeText(spec: Spec, group: ResourceGroup): string | undefined {
   const short = shortOf(spec, group);
   if (!spec.gpu) return short && `would wait: ${short}`;
-  const fitting = (group.gpus ?? []).filter(
-    (gpu) => (!spec.gpu_type || gpu.type === spec.gpu_type) && gpu.shares > 1 === spec.gpu_shared,
-  );
+  const fitting = fittingGpus(spec, group);
   if (fitting.length === 0) return `no ${spec.gpu_type || "GPU"} in ${group.name}`;
   const best = fitting.reduce((one, other) => (other.free > one.free ? other : one));
   const free = `${best.free} of ${best.total} ${best.type}${spec.gpu_shared ? " shares" : ""} free`;

@@ -9,11 +9,11 @@ import { formatDate } from "../common/format";
 
 interface Props {
   me: Me;
-  /** The chosen workspace, when it is archived. */
-  archived: Workspace | undefined;
+  /** That of which things are shown. */
+  workspace: Workspace | undefined;
 }
 
-export function Banners({ me, archived }: Props) {
+export function Banners({ me, workspace }: Props) {
   const reachable = useSyncExternalStore(connection.subscribe, connection.isReachable);
   const queries = useQueryClient();
   useEffect(() => {
@@ -31,12 +31,12 @@ export function Banners({ me, archived }: Props) {
           description="Your instances keep running. What you see may be old; the page catches up by itself as soon as the workbench answers."
         />
       )}
-      {archived?.archived_at && (
+      {workspace?.archived_at && (
         <Alert
           type="warning"
           showIcon
           className="banner"
-          title={`The workspace “${archived.display_name}” is archived since ${formatDate(archived.archived_at)}.`}
+          title={`The workspace “${workspace.display_name}” is archived since ${formatDate(workspace.archived_at)}.`}
           description="It is read-only: nothing runs in it, and nothing can be changed. Its files and images are kept. A platform administrator can open it again."
         />
       )}

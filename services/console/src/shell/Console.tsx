@@ -45,7 +45,7 @@ function SignedIn({ me, workspaces }: { me: Me; workspaces: Workspace[] }) {
         <LiveContext value={live}>
           <Header me={me} page={page} />
           <main className="page" id="content" tabIndex={-1}>
-            <Banners me={me} archived={scope.chosen?.archived_at ? scope.chosen : undefined} />
+            <Banners me={me} workspace={page === "platform" ? undefined : scope.chosen} />
             {page === "instances" && <InstancesPage />}
             {page === "images" && <ImagesPage />}
             {page === "snapshots" && <SnapshotsPage />}
