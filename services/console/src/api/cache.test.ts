@@ -1,7 +1,7 @@
 import { QueryClient } from "@tanstack/react-query";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 
-import { drop, keep } from "./cache";
+import { drop, keep, readSoon } from "./cache";
 
 let queries: QueryClient;
 const ids = (...key: string[]) => queries.getQueryData<{ id: string }[]>(key)?.map(({ id }) => id);
@@ -45,5 +45,21 @@ describe("a changed object", () => {
     expect(ids("instances", "own")).toEqual([]);
     expect(ids("instances", "everybody")).toEqual([]);
     expect(queries.getQueryData(["snapshots", "own"])).toBeUndefined();
+  });
+});
+
+describe("a list that depends on others", () => {
+  it("is read once for many changes, and again for later ones", () => {
+    vi.useFakeTimers();
+    const read = vi.spyOn(queries, "invalidateQueries");
+    for (let change = 0; change < 20; change += 1) readSoon(queries, "queue");
+    readSoon(queries, "groups");
+    expect(read).not.toHaveBeenCalled();
+    vi.runAllTimers();
+    expect(read.mock.calls.map(([filter]) => filter?.queryKey)).toEqual([["queue"], ["groups"]]);
+    readSoon(queries, "queue");
+    vi.runAllTimers();
+    expect(read).toHaveBeenCalledTimes(3);
+    vi.useRealTimers();
   });
 });

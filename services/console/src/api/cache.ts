@@ -30,6 +30,19 @@ export function keep(queries: QueryClient, list: string, item: Kept): void {
   }
 }
 
+const PAUSE_MS = 500;
+const waiting = new Set<string>();
+
+/** Read a list again in a moment: many changes in a row read it once. */
+export function readSoon(queries: QueryClient, list: string): void {
+  if (waiting.has(list)) return;
+  waiting.add(list);
+  setTimeout(() => {
+    waiting.delete(list);
+    void queries.invalidateQueries({ queryKey: [list] });
+  }, PAUSE_MS);
+}
+
 /** Take an object out of all lists that may hold it. */
 export function drop(queries: QueryClient, id: string): void {
   for (const list of Object.values(LIVE_LISTS)) {

@@ -20,7 +20,7 @@ import { workspaceCalls } from "./workspaceCalls";
 
 const POLL_MS = 4_000;
 /** Nothing tells of what was shared or taken away; it is looked at in this rhythm. */
-const LOOK_MS = 10_000;
+const LOOK_MS = 15_000;
 const CHECK_MS = 60_000;
 
 export const LiveContext = createContext<StreamState>("connecting");

@@ -3,7 +3,7 @@ import { useQueryClient, type QueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 
 import { apiUrl } from "./base";
-import { drop, keep, LIVE_LISTS, type Kept } from "./cache";
+import { drop, keep, LIVE_LISTS, readSoon, type Kept } from "./cache";
 import { mergeEvents } from "./lists";
 import type { EventLine } from "./models";
 import { openStream, type StreamState } from "./stream";
@@ -65,9 +65,9 @@ function take(queries: QueryClient, name: string, data: unknown): void {
     // A list that is on its way may be older than this change; and which images are offered where
     // depends on policies and on rebuilt ones, of which the stream does not tell.
     const doubtful = list === "images" || queries.isFetching({ queryKey: [list] });
-    if (doubtful) void queries.invalidateQueries({ queryKey: [list] });
+    if (doubtful) readSoon(queries, list);
   }
   if (name === "instance" || name === "gone") {
-    for (const list of BY_INSTANCES) void queries.invalidateQueries({ queryKey: [list] });
+    for (const list of BY_INSTANCES) readSoon(queries, list);
   }
 }

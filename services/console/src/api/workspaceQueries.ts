@@ -24,8 +24,9 @@ export const useQueue = (workspace: string | undefined): UseQueryResult<QueueEnt
     refetchInterval: SOON_MS,
   });
 
-export const useRoles = (workspace: string): UseQueryResult<Role[]> =>
+export const useRoles = (workspace: string, enabled = true): UseQueryResult<Role[]> =>
   useQuery({
+    enabled,
     queryKey: ["roles", workspace],
     queryFn: ({ signal }) => workspaceCalls.roles(workspace, signal),
     staleTime: OFTEN_MS,

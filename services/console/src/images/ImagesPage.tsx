@@ -12,7 +12,7 @@ import { formatBytes } from "../common/format";
 import { PageTitle } from "../common/PageTitle";
 import { canStart } from "../instances/states";
 import { useUser } from "../shell/me";
-import { goTo, hrefOf, useRoute } from "../shell/route";
+import { goTo, hrefOf, usePageRoute } from "../shell/route";
 import { useScope, where } from "../shell/scope";
 import { AddImageDialog } from "./AddImageDialog";
 import { filtered, type ImageFilters } from "./filters";
@@ -27,7 +27,7 @@ const FILTERS_FROM = 4;
 const NO_FILTERS: ImageFilters = { text: "" };
 
 export function ImagesPage() {
-  const route = useRoute();
+  const route = usePageRoute("images");
   const scope = useScope();
   const { isolated } = useUser();
   const list = useImages(scope.chosen?.id);

@@ -9,7 +9,7 @@ import { DataTable } from "../common/DataTable";
 import { PageTitle } from "../common/PageTitle";
 import { EverybodySwitch } from "../shell/EverybodySwitch";
 import { useUser } from "../shell/me";
-import { goTo, useRoute } from "../shell/route";
+import { goTo, usePageRoute } from "../shell/route";
 import { isShown, useScope, where } from "../shell/scope";
 import { rightsOnInstance } from "../workspace/rights";
 import { instanceColumns } from "./columns";
@@ -27,7 +27,7 @@ const SEARCH_FROM = 6;
 export function InstancesPage() {
   const me = useUser();
   const scope = useScope();
-  const route = useRoute();
+  const route = usePageRoute("instances");
   const list = useShownInstances();
   const snapshots = useSnapshots(scope.everybody ? "everybody" : "own");
   const actions = useInstanceActions();

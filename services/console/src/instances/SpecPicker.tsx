@@ -39,7 +39,11 @@ function SpecCard({ spec, offer }: { spec: Spec; offer: Offer | undefined }) {
       </span>
       {spec.description && <span className="choice-text">{spec.description}</span>}
       {offer?.problem && <span className="choice-text">{offer.problem}</span>}
-      {offer?.free && <span className="choice-free">{offer.free}</span>}
+      {offer?.free && (
+        <span className="choice-free" data-short={offer.free.short || undefined}>
+          {offer.free.text}
+        </span>
+      )}
     </>
   );
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Policy, ResourceGroup, Spec } from "../api/models";
-import { allowedSpecs, freeText, groupFor, highestPriority, offerOf } from "./offers";
+import { allowedSpecs, freeOf, groupFor, highestPriority, offerOf } from "./offers";
 
 const GIB = 1024 ** 3;
 const spec = (change: Partial<Spec> = {}): Spec => ({
@@ -60,7 +60,7 @@ describe("an offer", () => {
     const groups = [group({ specs: ["small"] }), group({ name: "big" })];
     expect(offerOf(spec(), undefined, groups, undefined)).toEqual({
       problem: undefined,
-      free: "2 of 4 A100 free",
+      free: { text: "2 of 4 A100 free", short: false },
     });
     expect(offerOf(spec(), undefined, groups, "local").problem).toMatch(/local does not offer/);
     expect(offerOf(spec({ name: "odd" }), undefined, groups, undefined).problem).toMatch(/No resource/);
@@ -72,8 +72,8 @@ describe("an offer", () => {
     expect(groupFor(spec({ gpu: 0 }), groups)?.name).toBe("local");
     expect(groupFor(spec({ gpu_type: "H100" }), groups)?.name).toBe("local");
     expect(groupFor(spec({ name: "odd" }), groups)).toBeUndefined();
-    expect(offerOf(spec(), undefined, groups, undefined).free).toBe("2 of 4 A100 free");
-    expect(offerOf(spec(), undefined, groups, "local").free).toBe("no A100 in local");
+    expect(offerOf(spec(), undefined, groups, undefined).free?.text).toBe("2 of 4 A100 free");
+    expect(offerOf(spec(), undefined, groups, "local").free?.text).toBe("no A100 in local");
   });
 
   it("is not doubted while the groups are not known", () => {
@@ -127,6 +127,8 @@ describe("what is free", () => {
       "3 of 8 T4 shares free",
     ],
   ])("is told for %s", (_, wanted, of, text) => {
-    expect(freeText(wanted, of)).toBe(text);
+    const free = freeOf(wanted, of);
+    expect(free?.text).toBe(text);
+    expect(free?.short ?? false).toBe(/^(would wait|no )/.test(text ?? ""));
   });
 });

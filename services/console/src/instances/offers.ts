@@ -24,7 +24,13 @@ export interface Offer {
   /** Why the size cannot be taken at all. */
   problem: string | undefined;
   /** What is free of it now, where that is worth a word. */
-  free: string | undefined;
+  free: Free | undefined;
+}
+
+export interface Free {
+  text: string;
+  /** Whether it is too little, so that a start would wait or cannot be. */
+  short: boolean;
 }
 
 /** Whether a size can be had in one of these resource groups, or in the chosen one. */
@@ -39,7 +45,7 @@ export function offerOf(
     return { problem: "Your role in this workspace does not allow it.", free: undefined };
   }
   const group = groupFor(spec, chosen ? groups.filter(({ name }) => name === chosen) : groups);
-  if (group) return { problem: undefined, free: freeText(spec, group) };
+  if (group) return { problem: undefined, free: freeOf(spec, group) };
   if (groups.length === 0) return { problem: undefined, free: undefined };
   const problem = chosen ? `The resource group ${chosen} does not offer it.` : "No resource group offers it.";
   return { problem, free: undefined };
@@ -56,19 +62,22 @@ const fittingGpus = (spec: Spec, { gpus = [] }: ResourceGroup) =>
     (gpu) => (!spec.gpu_type || gpu.type === spec.gpu_type) && gpu.shares > 1 === spec.gpu_shared,
   );
 
-/** `2 of 4 GPU free`, or what it would wait for; nothing where a size without GPUs fits. */
-export function freeText(spec: Spec, group: ResourceGroup): string | undefined {
-  const short = shortOf(spec, group);
-  if (!spec.gpu) return short && `would wait: ${short}`;
-  const fitting = fittingGpus(spec, group);
-  if (fitting.length === 0) return `no ${spec.gpu_type || "GPU"} in ${group.name}`;
-  const best = fitting.reduce((one, other) => (other.free > one.free ? other : one));
+/** `2 of 4 A100 free`, or what it would wait for; nothing where a size without GPUs fits. */
+export function freeOf(spec: Spec, group: ResourceGroup): Free | undefined {
+  const lack = lackOf(spec, group);
+  if (!spec.gpu) return lack ? wait(lack) : undefined;
+  const [first, ...others] = fittingGpus(spec, group);
+  if (!first) return { text: `no ${spec.gpu_type || "GPU"} in ${group.name}`, short: true };
+  const best = others.reduce((one, other) => (other.free > one.free ? other : one), first);
   const free = `${best.free} of ${best.total} ${best.type}${spec.gpu_shared ? " shares" : ""} free`;
-  if (best.free < spec.gpu) return `would wait: ${free}`;
-  return short ? `would wait: ${short}` : free;
+  if (best.free < spec.gpu) return wait(free);
+  return lack ? wait(lack) : { text: free, short: false };
 }
 
-function shortOf(spec: Spec, { allowed, used }: ResourceGroup): string | undefined {
+const wait = (text: string): Free => ({ text: `would wait: ${text}`, short: true });
+
+/** What there is too little of besides GPUs. */
+function lackOf(spec: Spec, { allowed, used }: ResourceGroup): string | undefined {
   const left = (name: string) => (allowed[name] ?? Infinity) - (used[name] ?? 0);
   // A grain of tolerance, as control has it for sums of fractions.
   if (left("cpu") + 1e-9 < spec.cpu) return `${amount(left("cpu"))} of ${amount(allowed["cpu"] ?? 0)} CPU free`;

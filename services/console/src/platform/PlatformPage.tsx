@@ -6,7 +6,7 @@ import { PageTitle } from "../common/PageTitle";
 import { AuditTab } from "../records/AuditTab";
 import { UsageTab } from "../records/UsageTab";
 import { useUser } from "../shell/me";
-import { goTo, useRoute } from "../shell/route";
+import { goTo, usePageRoute } from "../shell/route";
 import { GroupsTab } from "./GroupsTab";
 import { WorkspacesTab } from "./WorkspacesTab";
 
@@ -19,7 +19,7 @@ const TABS = [
 
 export function PlatformPage() {
   const { admin } = useUser();
-  const { id } = useRoute();
+  const { id } = usePageRoute("platform");
   if (!admin) {
     return <Empty title="This page is for platform administrators" text="Your workspaces have pages of their own." />;
   }

@@ -32,6 +32,15 @@ export function useRoute(): Route {
   return parseRoute(useSyncExternalStore(onHash, () => window.location.hash));
 }
 
+/**
+ * The route as long as it is this page's. A page is still shown for a moment after the address has
+ * changed, and must not take the next page's object for its own.
+ */
+export function usePageRoute(page: Page): Omit<Route, "page"> {
+  const route = useRoute();
+  return route.page === page ? route : { id: undefined, extra: undefined };
+}
+
 function onHash(tell: () => void): () => void {
   window.addEventListener("hashchange", tell);
   return () => window.removeEventListener("hashchange", tell);

@@ -4,6 +4,7 @@ import { Select } from "antd";
 import type { Quota, Workspace } from "../api/models";
 import { useMembers, useRoles } from "../api/workspaceQueries";
 import { BAND_NAMES, rowsOf, titleOf, withLimits, type RowKey } from "./quotaEdit";
+import { may } from "./rights";
 
 interface Props {
   workspace: Workspace;
@@ -14,8 +15,9 @@ interface Props {
 }
 
 export function AddCap({ workspace, quota, gives, onChange }: Props) {
-  const members = useMembers(workspace.id).data ?? [];
-  const roles = useRoles(workspace.id).data ?? [];
+  const reads = may(workspace, "member.read");
+  const members = useMembers(workspace.id, reads).data ?? [];
+  const roles = useRoles(workspace.id, reads).data ?? [];
   const taken = new Set<string>(rowsOf(quota).map(({ key }) => key));
   const options = (kind: "members" | "per_role" | "per_band", names: string[]) =>
     names

@@ -11,6 +11,7 @@ import { ChoiceField, Field } from "../common/Field";
 import { FormDialog } from "../common/FormDialog";
 import { useAction } from "../common/useAction";
 import { SOURCES } from "../images/order";
+import { may } from "./rights";
 import { RoleRules } from "./RoleRules";
 
 interface Props {
@@ -24,7 +25,7 @@ export function PolicyDialog({ workspace, images, onClose }: Props) {
   const [seen] = useState(workspace.policy);
   const [policy, setPolicy] = useState(workspace.policy);
   const specs = useSpecs().data ?? [];
-  const roles = useRoles(workspace.id).data ?? [];
+  const roles = useRoles(workspace.id, may(workspace, "member.read")).data ?? [];
   const change = useAction({
     run: (body: Policy) =>
       changeUnlessChanged({

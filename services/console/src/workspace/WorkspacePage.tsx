@@ -7,7 +7,7 @@ import { Empty } from "../common/Empty";
 import { PageTitle } from "../common/PageTitle";
 import { AuditTab } from "../records/AuditTab";
 import { UsageTab } from "../records/UsageTab";
-import { goTo, useRoute } from "../shell/route";
+import { goTo, usePageRoute } from "../shell/route";
 import { useScope } from "../shell/scope";
 import { CodeSourcesTab } from "./CodeSourcesTab";
 import { CredentialsTab } from "./CredentialsTab";
@@ -37,7 +37,7 @@ const TABS: Tab[] = [
 ];
 
 export function WorkspacePage() {
-  const { id: name, extra: tab } = useRoute();
+  const { id: name, extra: tab } = usePageRoute("workspace");
   const { workspaces, chosen, choose } = useScope();
   const workspace = name === undefined ? chosen : workspaces.find((item) => item.name === name);
   const id = workspace?.id;
