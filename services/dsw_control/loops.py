@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 import structlog
 
 log = structlog.get_logger()
+
+
+GAP = 0.05
+"""Seconds from the end of a turn to the next at least: many who wake a loop cause one turn."""
 
 
 async def every(
@@ -25,9 +30,11 @@ async def every(
         if wake is None:
             await asyncio.sleep(period)
             continue
+        ended = time.monotonic()
         try:
             async with asyncio.timeout(period):
                 await wake.wait()
         except TimeoutError:
             pass
+        await asyncio.sleep(ended + GAP - time.monotonic())
         wake.clear()

@@ -16,7 +16,7 @@ from dsw_control.engines.docker import make_host_folders
 from dsw_control.engines.docker_agent import AgentContainers
 from dsw_control.engines.docker_config import rebuilt_config
 from dsw_control.engines.memory_kills import counter_file, parse_kills
-from dsw_control.loops import every
+from dsw_control.loops import GAP, every
 from dsw_control.oom import risen
 from dsw_control.openapi import document
 
@@ -53,6 +53,28 @@ async def test_a_loop_is_woken_before_its_time() -> None:
         turned.clear()
         wake.set()
     task.cancel()
+
+
+async def test_many_who_wake_a_loop_cause_few_turns() -> None:
+    wake, turns, asked = asyncio.Event(), 0, 0
+
+    async def turn() -> None:
+        nonlocal turns
+        turns += 1
+
+    task = asyncio.create_task(every(3600, turn, wake))
+    end = asyncio.get_running_loop().time() + 6 * GAP
+    while asyncio.get_running_loop().time() < end:
+        wake.set()
+        asked += 1
+        await asyncio.sleep(0)
+    # What was asked for last is done, too.
+    async with asyncio.timeout(5):
+        while wake.is_set():
+            await asyncio.sleep(0)
+    task.cancel()
+    assert asked > 100
+    assert 2 <= turns <= 8
 
 
 def test_a_listener_that_does_not_read_is_cut_off_and_the_others_are_not() -> None:
