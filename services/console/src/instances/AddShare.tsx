@@ -52,6 +52,7 @@ export function AddShare({ instance, shares }: Props) {
             className="grow"
             aria-label="Member"
             placeholder="User name"
+            popupMatchSelectWidth={240}
             value={user}
             onChange={setUser}
             showSearch={{ filterOption: (text, option) => option?.value.includes(text) ?? false }}
