@@ -173,7 +173,7 @@ async def _new_instance(
     row.display_name = display_name
     row.image_id, row.image_name = image.id, image.name
     row.spec = spec.model_dump(mode="json")
-    row.resource_group = group_for(control, spec, body.resource_group)
+    row.resource_group = await group_for(session, control, spec, body.resource_group)
     row.code_source = body.code_source
     session.add(row)
     return row
@@ -264,7 +264,7 @@ async def _change_place(
     """Where it runs, how urgently, and with which code."""
     if body.resource_group is not None or body.spec is not None:
         spec = spec_named(control, body.spec or row.spec["name"])
-        row.resource_group = group_for(control, spec, body.resource_group)
+        row.resource_group = await group_for(session, control, spec, body.resource_group)
     if body.priority is not None:
         workspace = await session.get_one(Workspace, row.workspace_id)
         found = await standing(session, caller, workspace.id)

@@ -196,7 +196,7 @@ async def _register(session: AsyncSession, control: Control, request: PlanReques
     row.display_name = request.name
     row.image_id, row.image_name = image.id, image.name
     row.spec = spec.model_dump(mode="json")
-    row.resource_group = group_for(control, spec, None)
+    row.resource_group = await group_for(session, control, spec, None)
     session.add(row)
     await session.flush()
     record_from_hub(session, control, row, "create")

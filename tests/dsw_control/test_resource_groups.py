@@ -92,15 +92,15 @@ async def test_before_the_engine_ever_answered_nothing_starts(make_control: Make
 
 
 async def test_a_start_takes_the_group_that_offers_its_spec(make_control: MakeControl) -> None:
-    both = [{"name": "cpus", "specs": ["cpu"], "cpu": 8}, {"name": "gpus", "cpu": 8}]
+    both = [{"name": "cpus", "specs": ["cpu", "gpu"], "cpu": 8}, {"name": "gpus", "cpu": 8}]
     gpus = [{**gpu, "resource_group": "gpus"} for gpu in GPUS]
     control = await make_control(specs=SPECS, resource_groups=both, gpus=gpus)
     assert (await create(control, "ada", "cpu")).resource_group == "cpus"
     assert (await create(control, "ada", "gpu")).resource_group == "gpus"
     with pytest.raises(
-        Invalid, match=r"'cpus' does not offer the spec 'gpu'.*Groups that do: gpus"
+        Invalid, match=r"'cpus' does not offer the spec 'two'.*Groups that do: gpus"
     ):
-        await create(control, "ada", "gpu", resource_group="cpus")
+        await create(control, "ada", "two", resource_group="cpus")
     with pytest.raises(Invalid, match="Choose one of: cpus, gpus"):
         await create(control, "ada", "gpu", resource_group="moon")
 
@@ -176,7 +176,8 @@ async def test_a_quota_that_changed_meanwhile_is_not_overwritten(
     make_control: MakeControl,
 ) -> None:
     control = await make_control(**ROOMY)
-    seen = etag(await quotas.get_quota(control, ROOT, PLACE))
+    seen = etag(quotas.as_given(await quotas.get_quota(control, ROOT, PLACE)))
+    await create(control, "ada", "cpu")
     await quotas.put_quota(control, ROOT, PLACE, Quota(limits=Limits(cpu=1)), seen)
     with pytest.raises(PreconditionFailed):
         await quotas.put_quota(control, ROOT, PLACE, Quota(limits=Limits(cpu=2)), seen)

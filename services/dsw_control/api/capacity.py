@@ -52,7 +52,9 @@ async def get_quota(
     key: QuotaKey,
 ) -> QuotaView:
     """The quota of the workspace in one resource group."""
-    return tagged(response, await quotas.get_quota(control, caller, key))
+    view = await quotas.get_quota(control, caller, key)
+    tagged(response, quotas.as_given(view))
+    return view
 
 
 @router.put("/workspaces/{workspace}/quotas/{resource_group}", **does(Action.CAP_CHANGE))

@@ -71,14 +71,15 @@ def offers(group: settings.ResourceGroup, spec_name: str) -> bool:
     return not group.specs or spec_name in group.specs
 
 
-def group_for(control: Control, spec: Spec, asked: str | None) -> str:
-    """The group that a start with this spec takes: the one asked for, or the first that fits."""
+async def group_for(session: AsyncSession, control: Control, spec: Spec, asked: str | None) -> str:
+    """The group that a start with this spec takes: the one asked for, or the first that offers the
+    spec and has such GPUs."""
     groups = control.settings.resource_groups
     offering = [group.name for group in groups if offers(group, spec.name)]
     if asked is None:
         if not offering:
             raise Invalid(f"No resource group offers the spec {spec.name!r}.")
-        return offering[0]
+        return await _first_with_gpus(session, spec, offering)
     if group_named(control, asked).name not in offering:
         names = ", ".join(offering) or "none"
         raise Invalid(
@@ -86,6 +87,15 @@ def group_for(control: Control, spec: Spec, asked: str | None) -> str:
             f"Groups that do: {names}.",
         )
     return asked
+
+
+async def _first_with_gpus(session: AsyncSession, spec: Spec, offering: list[str]) -> str:
+    """The first of these groups that has GPUs as the spec wants them, or just the first."""
+    for name in offering if spec.gpu and len(offering) > 1 else []:
+        row = await session.get(ResourceGroup, name)
+        if row is not None and gpu_types(spec, Capacity.model_validate(row.capacity)):
+            return name
+    return offering[0]
 
 
 async def lock(session: AsyncSession, name: str) -> Capacity:

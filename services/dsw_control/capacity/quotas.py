@@ -73,7 +73,7 @@ async def put_quota(
         old = Quota(limits=Limits(instances=0))
         if known is not None:
             old = Quota.model_validate(known.quota)
-            check_match(if_match, await _view(session, known))
+            check_match(if_match, as_given(await _view(session, known)))
         await _check_change(session, caller, row.id, old, quota)
         if known is None:
             known = WorkspaceQuota(workspace_id=row.id, resource_group=group)
@@ -105,6 +105,11 @@ async def delete_quota(control: Control, caller: Caller, place: tuple[str, str])
         target = (row.id, row.id)
         record(session, control, caller, Action.QUOTA_CHANGE, target, group=group, did="delete")
     control.wake_queue.set()
+
+
+def as_given(view: QuotaView) -> QuotaView:
+    """What of a quota somebody changes: not what is used of it, which changes by itself."""
+    return view.model_copy(update={"used": {}, "storage_used": None})
 
 
 def _no_quota(workspace: str, group: str) -> NotFound:

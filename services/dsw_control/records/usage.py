@@ -39,8 +39,7 @@ async def usage_report(control: Control, caller: Caller, query: UsageQuery) -> U
             totals.add(bundle)
         names = await _names(session, query.by)
     lines = [
-        totals.line(key, names.get(key, key), storage.get(key))
-        for key in {*totals.keys, *storage}
+        totals.line(key, names.get(key, key), storage.get(key)) for key in {*totals.keys, *storage}
     ]
     return UsageReport(
         since=window.since, until=window.until, by=query.by, lines=sorted(lines, key=_order)
