@@ -52,9 +52,7 @@ async def get_quota(
     key: QuotaKey,
 ) -> QuotaView:
     """The quota of the workspace in one resource group."""
-    view = await quotas.get_quota(control, caller, key)
-    tagged(response, quotas.as_given(view))
-    return view
+    return _tagged(response, await quotas.get_quota(control, caller, key))
 
 
 @router.put("/workspaces/{workspace}/quotas/{resource_group}", **does(Action.CAP_CHANGE))
@@ -67,7 +65,7 @@ async def put_quota(
     if_match: IfMatch = None,
 ) -> QuotaView:
     """Set it as a whole. Limits, storage and bands are for platform administrators."""
-    return tagged(response, await quotas.put_quota(control, caller, key, body, if_match))
+    return _tagged(response, await quotas.put_quota(control, caller, key, body, if_match))
 
 
 @router.delete(
@@ -106,3 +104,9 @@ async def move_in_queue(
 async def cancel_in_queue(control: ControlDep, caller: CallerDep, instance_id: InstanceId) -> None:
     """Take one out of the queue; its instance is stopped."""
     await desk.cancel(control, caller, instance_id)
+
+
+def _tagged(response: Response, view: QuotaView) -> QuotaView:
+    """With the tag of what somebody changes: what is used changes by itself."""
+    tagged(response, quotas.as_given(view))
+    return view
