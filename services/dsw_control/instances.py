@@ -33,12 +33,12 @@ from dsw_control.access import (
     standings,
     visible_instance,
 )
-from dsw_control.api.conditions import check_match
 from dsw_control.assets import code_sources, images
 from dsw_control.auth import Caller
 from dsw_control.capacity import queue
 from dsw_control.capacity.groups import group_for
 from dsw_control.context import Control
+from dsw_control.etags import check_match
 from dsw_control.history import add_event, tell
 from dsw_control.instance_rows import cancel_snapshots, new_row, spec_named, want
 from dsw_control.records.audit import record

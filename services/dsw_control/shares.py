@@ -13,9 +13,9 @@ from dsw.names import new_id
 from dsw.roles import Action
 from dsw.sharing import EVERYBODY, Access, SharePut, ShareView, Visitors
 from dsw_control.access import not_from_an_instance, standing, visible_instance
-from dsw_control.api.conditions import check_match
 from dsw_control.auth import Caller
 from dsw_control.context import Control
+from dsw_control.etags import check_match
 from dsw_control.records.audit import record
 from dsw_control.store.paging import PageRequest, paged
 from dsw_control.store.tables import Instance, Share, ShareGrant

@@ -7,7 +7,8 @@ from fastapi import Response
 
 from dsw.base import View
 from dsw.errors import Invalid, PreconditionFailed
-from dsw_control.api.conditions import check_match, etag, tagged
+from dsw_control.api.conditions import tagged
+from dsw_control.etags import check_match, etag
 
 
 class Thing(View):

@@ -16,12 +16,12 @@ from dsw.errors import EngineFailed, Forbidden, Invalid, NotFound, PreconditionF
 from dsw.quota import Limits, Quota
 from dsw.resources import Capacity, Device
 from dsw.settings import Settings
-from dsw_control.api.conditions import etag
 from dsw_control.auth import Caller
 from dsw_control.capacity import groups, quotas
 from dsw_control.context import Control
 from dsw_control.engines import nvml
 from dsw_control.engines.docker import DockerEngine
+from dsw_control.etags import etag
 from dsw_control.store.tables import Member
 
 GIB = 1024**3

@@ -18,10 +18,10 @@ from dsw.instances import Reason
 from dsw.names import new_id
 from dsw.roles import Action
 from dsw_control.access import not_from_an_instance, require, standing, standings
-from dsw_control.api.conditions import check_match
 from dsw_control.assets import credentials
 from dsw_control.auth import Caller
 from dsw_control.context import Control
+from dsw_control.etags import check_match
 from dsw_control.records import audit
 from dsw_control.records.idempotency import Once, earlier, remember
 from dsw_control.store.paging import PageRequest, paged

@@ -20,13 +20,13 @@ from dsw.plan import RegistryLogin
 from dsw.references import ImageReference, parse_reference
 from dsw.roles import Action
 from dsw_control.access import not_from_an_instance, require, require_platform, standing
-from dsw_control.api.conditions import check_match
 from dsw_control.assets import registry
 from dsw_control.assets.credentials import fitting, login_of
 from dsw_control.assets.images import no_image, seen
 from dsw_control.assets.registry import RemoteImage
 from dsw_control.auth import Caller
 from dsw_control.context import Control
+from dsw_control.etags import check_match
 from dsw_control.history import tell
 from dsw_control.records import audit
 from dsw_control.records.idempotency import Once, earlier, remember

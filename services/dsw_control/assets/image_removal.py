@@ -10,12 +10,12 @@ from dsw.images import ImageSource
 from dsw.references import host_name, parse_reference
 from dsw.roles import Action
 from dsw_control.access import not_from_an_instance
-from dsw_control.api.conditions import check_match
 from dsw_control.assets import registry
 from dsw_control.assets.image_changes import theirs
 from dsw_control.assets.image_usage import users_of
 from dsw_control.auth import Caller
 from dsw_control.context import Control
+from dsw_control.etags import check_match
 from dsw_control.history import tell_gone
 from dsw_control.records import audit
 from dsw_control.store.tables import Image

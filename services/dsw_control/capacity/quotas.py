@@ -12,12 +12,12 @@ from dsw.quota import Amounts, Holding, Limits, Quota
 from dsw.resources import Capacity, GpuView, QuotaView, ResourceGroupView
 from dsw.roles import Action
 from dsw_control.access import not_from_an_instance, require
-from dsw_control.api.conditions import check_match
 from dsw_control.auth import Caller
 from dsw_control.capacity import groups
 from dsw_control.capacity.admission import holdings
 from dsw_control.capacity.queue import IN_QUEUE
 from dsw_control.context import Control
+from dsw_control.etags import check_match
 from dsw_control.records.audit import record
 from dsw_control.records.storage import storage_used
 from dsw_control.store.tables import GpuLease, Instance, ResourceGroup, WorkspaceQuota

@@ -14,9 +14,9 @@ from dsw.names import id_pattern, new_id
 from dsw.roles import Action, Role
 from dsw.workspaces import WorkspaceChange, WorkspaceCreate, WorkspaceView, check_username
 from dsw_control.access import not_from_an_instance, require_platform, standing
-from dsw_control.api.conditions import check_match
 from dsw_control.auth import Caller
 from dsw_control.context import Control
+from dsw_control.etags import check_match
 from dsw_control.records.audit import record
 from dsw_control.records.idempotency import Once, earlier, remember
 from dsw_control.store.tables import (

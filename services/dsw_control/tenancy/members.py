@@ -11,9 +11,9 @@ from dsw.errors import Conflict, Forbidden, Invalid, NotFound, PreconditionFaile
 from dsw.roles import Action, Role, actions_of
 from dsw.workspaces import MemberPut, MemberView, check_username
 from dsw_control.access import Standing, not_from_an_instance, require, roles_of, standing
-from dsw_control.api.conditions import check_match
 from dsw_control.auth import Caller
 from dsw_control.context import Control
+from dsw_control.etags import check_match
 from dsw_control.records.audit import record
 from dsw_control.store.paging import PageRequest, paged
 from dsw_control.store.tables import CustomRole, Member, Workspace

@@ -9,9 +9,9 @@ from dsw.errors import Conflict, Invalid, NotFound, PreconditionFailed
 from dsw.roles import PERMISSIONS, PLATFORM, Action, Role
 from dsw.workspaces import RolePut, RoleView
 from dsw_control.access import not_from_an_instance, require, standing
-from dsw_control.api.conditions import check_match
 from dsw_control.auth import Caller
 from dsw_control.context import Control
+from dsw_control.etags import check_match
 from dsw_control.records.audit import record
 from dsw_control.store.tables import CustomRole, Member, Workspace
 from dsw_control.tenancy.departures import Ended, after_change, announce
