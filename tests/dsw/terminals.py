@@ -118,8 +118,9 @@ class Terminal:
 
     def started(self, *words: str, who: str = ADMIN, workspace: str = "") -> subprocess.Popen[str]:
         """The command as a process of its own."""
+        # Tests that run in the background ignore Ctrl-C, and what they start would, too.
         return subprocess.Popen(
-            [sys.executable, "-m", "dsw.cli.main", *words],
+            ["env", "--default-signal=INT", sys.executable, "-m", "dsw.cli.main", *words],
             env={**os.environ, **environment(self.url, who, workspace)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
