@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import structlog
-from sqlalchemy import or_, select
+from sqlalchemy import and_, not_, or_, select, true
 
 from dsw.errors import DswError, RemoteError, Unavailable
 from dsw.instances import AT_REST, IS_UP, Desired, InstanceState, Reason
@@ -34,6 +35,12 @@ REPORT_LOOKS, REPORT_PAUSE = 20, 0.1
 TOLD = frozenset({Reason.RUN_TIME_LIMIT, Reason.MEMBER_REMOVED})
 """Why it was to stop, with a sentence of its own, which stays to be read when it has."""
 
+ALL_AGAIN = 2.0
+"""Seconds after which those that are simply up are looked at, too; a wake is about the others."""
+
+HUB_CALLS = 8
+"""How many users the hub is asked about at a time."""
+
 STABLE = timedelta(minutes=10)
 """A server that was up this long has shown that it works: its failed starts are forgotten."""
 
@@ -45,18 +52,23 @@ class Reconciler:
         self._control = control
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._held: frozenset[str] = frozenset()
+        self._looked_at_all = -ALL_AGAIN
 
     async def turn(self) -> None:
-        """Look at all instances that are not at rest, and start a step for each that needs one."""
+        """Look at the instances that are not at rest, and start a step for each that needs one.
+
+        Those that are up and are to stay so are looked at now and then: there may be thousands.
+        """
+        began = time.monotonic()
+        with_those_up = began - self._looked_at_all >= ALL_AGAIN
         busy = set(self._busy)
-        rows = await self._rows()
+        rows = [row for row in await self._rows(with_those_up) if row.id not in busy]
         self._held = await self._holders()
         containers = await self._containers()
         users = await self._users(rows)
+        if with_those_up:
+            self._looked_at_all = began
         for row in rows:
-            # What was busy when the facts were read may have moved since.
-            if row.id in busy or row.id in self._busy:
-                continue
             step = next_step(facts := await self._facts(row, users, containers))
             if step.do is Do.WAIT:
                 continue
@@ -67,11 +79,12 @@ class Reconciler:
     def _done(self, instance_id: str, _task: asyncio.Task[None]) -> None:
         del self._busy[instance_id]
 
-    async def _rows(self) -> Sequence[Instance]:
+    async def _rows(self, with_those_up: bool) -> Sequence[Instance]:
         async with self._control.db.read() as session:
             return (
                 await session.scalars(
                     select(Instance).where(
+                        true() if with_those_up else not_(_STAYS_UP),
                         Instance.deleted_at.is_(None),
                         or_(
                             Instance.state.not_in([state.value for state in AT_REST]),
@@ -108,12 +121,21 @@ class Reconciler:
                     users[model["name"]] = model
             moving = {row.owner for row in rows if row.state not in IS_UP}
             moving |= {row.owner for row in rows} - users.keys()
-            for owner in moving:
-                users[owner] = await self._control.hub.user(owner)
+            users |= await self._each(moving)
         except DswError as error:
             log.warning("hub not readable", error=error.sentence)
             return {}
         return users
+
+    async def _each(self, owners: set[str]) -> dict[str, Any]:
+        """The models of these users, a few asked for at a time."""
+        free = asyncio.Semaphore(HUB_CALLS)
+
+        async def ask(owner: str) -> tuple[str, Any]:
+            async with free:
+                return owner, await self._control.hub.user(owner)
+
+        return dict(await asyncio.gather(*(ask(owner) for owner in owners)))
 
     async def _facts(
         self,
@@ -271,6 +293,9 @@ class Reconciler:
                 await control.engine.stop(instance_id)
 
 
+_STAYS_UP = and_(
+    Instance.state.in_([state.value for state in IS_UP]), Instance.desired == Desired.RUNNING
+)
 _HOLDERS = select(Allocation.holder_id).where(Allocation.ended_at.is_(None))
 
 
