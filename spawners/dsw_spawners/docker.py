@@ -140,7 +140,6 @@ class WorkspaceDockerSpawner(WorkspaceSpawnerMixin, DockerSpawner):  # type: ign
         if not await self.engine.has_image(plan.image_digest):
             raise _image_gone(f"{reference} names another image now than the catalog's.")
 
-
     async def _create(self, plan: LaunchPlan) -> None:
         create = await self._evaluated(self.extra_create_kwargs)
         if create.pop("environment", None):
