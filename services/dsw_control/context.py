@@ -27,9 +27,9 @@ class Control:
     hub: Hub
     engine: Engine
     auth: Authenticator
-    spawner_token: str
+    spawner_token: str = field(repr=False)
     vault: Vault
-    registry_password: str = ""
+    registry_password: str = field(default="", repr=False)
     bus: Bus = field(default_factory=Bus)
     attempts: Attempts = field(default_factory=Attempts)
     clock: Clock = now

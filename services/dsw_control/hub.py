@@ -167,6 +167,7 @@ def _checked(answer: httpx.Response) -> httpx.Response:
         message = str(answer.json().get("message") or answer.text)
     except ValueError:
         message = answer.text
-    if answer.status_code in (502, 503, 504):
+    # 429: it starts as many servers at once as it may.
+    if answer.status_code in (429, 502, 503, 504):
         raise Unavailable(f"The hub cannot do this now: {message[:500]}")
     raise RemoteError(answer.status_code, "hub_refused", message[:500])

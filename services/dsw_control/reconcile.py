@@ -183,6 +183,7 @@ class Reconciler:
                 await self._become(row, step, facts)
         except Unavailable as error:
             log.warning("step postponed", instance=row.id, step=step.do, error=error.sentence)
+            await asyncio.sleep(1)
         except DswError as error:
             log.warning("step failed", instance=row.id, step=step.do, error=error.sentence)
             await asyncio.sleep(1)
