@@ -68,6 +68,11 @@ class Bench:
         else:
             eventually(lambda: self.server(name, owner).get("stopped"), 30)
 
+    def as_owner(self, owner: str = "alice") -> httpx.Client:
+        """A client with a token of the owner, whom servers let in."""
+        made = self.admin.post(f"/users/{owner}/tokens", json={"note": "test"})
+        return self.hub.client(made.raise_for_status().json()["token"])
+
     def instance(self, name: str, owner: str = "alice") -> str:
         """The instance id of a server."""
         return self.planner.ids[owner, name]

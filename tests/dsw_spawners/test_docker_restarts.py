@@ -28,9 +28,10 @@ def test_a_running_server_is_taken_over(docker_bench: Bench) -> None:
     before = inspect(name)
     token = docker_bench.environment(instance_id)["JUPYTERHUB_API_TOKEN"]
     url = f"{docker_bench.hub.url}/user/alice/running/api/status"
-    assert docker_bench.hub.client(token).get(url).status_code == 200
+    alice = docker_bench.as_owner()
+    assert alice.get(url).status_code == 200
     docker_bench.hub.kill()
-    assert docker_bench.hub.client(token).get(url).status_code == 200
+    assert alice.get(url).status_code == 200
     docker_bench.hub.start()
     docker_bench.wait_ready("running")
     after = inspect(name)
@@ -79,9 +80,8 @@ def test_a_server_that_was_starting_comes_up_once(
     name = container_name(docker_bench.installation, instance_id)
     assert containers(docker_bench.installation, name=name) == [name]
     assert inspect(name)["State"]["Running"]
-    token = docker_bench.environment(instance_id)["JUPYTERHUB_API_TOKEN"]
     url = f"{docker_bench.hub.url}/user/alice/{server}/api/status"
-    assert docker_bench.hub.client(token).get(url).status_code == 200
+    assert docker_bench.as_owner().get(url).status_code == 200
     docker_bench.stop(server, remove=True)
     assert containers(docker_bench.installation, name=name) == []
 
