@@ -105,11 +105,16 @@ class Verdict(Model):
 
 def demand(spec: Spec, gpu_type: str = "") -> Amounts:
     """What an instance of this spec takes; the GPUs count as `gpu_type`, or as the spec's own."""
-    amounts: Amounts = {"instances": 1, "cpu": spec.cpu, "memory": spec.memory}
-    if spec.gpu:
-        amounts[ALL_GPUS] = spec.gpu
-        if kind := gpu_type or spec.gpu_type:
-            amounts[f"gpu:{kind}"] = spec.gpu
+    return amounts_of(1, (spec.cpu, spec.memory), spec.gpu, gpu_type or spec.gpu_type)
+
+
+def amounts_of(count: int, size: tuple[float, float], gpus: int, gpu_type: str) -> Amounts:
+    """What so many instances take together: `size` is their cores and bytes of memory."""
+    amounts: Amounts = {"instances": count, "cpu": size[0], "memory": size[1]}
+    if gpus:
+        amounts[ALL_GPUS] = gpus
+        if gpu_type:
+            amounts[f"gpu:{gpu_type}"] = gpus
     return amounts
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dsw.base import Model
-from dsw.errors import Conflict, Forbidden
+from dsw.errors import Conflict
 from dsw.instances import (
     AT_REST,
     IS_STARTING,
@@ -48,7 +48,7 @@ from dsw_control.shares import access_to, shared_with
 from dsw_control.store.paging import Key, PageRequest, paged
 from dsw_control.store.tables import Event, Image, Instance, Workspace
 from dsw_control.tenancy import workspaces
-from dsw_control.tenancy.policies import check_start
+from dsw_control.tenancy.policies import check_priority, check_start
 from dsw_control.views import instance_view
 
 NEWEST_FIRST: list[Key] = [(Instance.created_at, True), (Instance.id, True)]
@@ -304,13 +304,11 @@ _NEEDS_NEW = ("shared_memory", "gpu", "gpu_type", "gpu_shared")
 
 def _priority(workspace: Workspace, found: Standing, asked: int | None) -> int:
     """The priority asked for, or the usual one; not above what the caller's roles may ask for."""
-    highest = Policy.model_validate(workspace.policy).highest_priority(found.roles)
-    if asked is not None and asked > highest:
-        raise Forbidden(
-            f"Priority {asked} is above what your role in this workspace may ask for.",
-            f"Ask for {highest} or less.",
-        )
-    return min(DEFAULT_PRIORITY, highest) if asked is None else asked
+    policy = Policy.model_validate(workspace.policy)
+    if asked is None:
+        return min(DEFAULT_PRIORITY, policy.highest_priority(found.roles))
+    check_priority(policy, found.roles, asked)
+    return asked
 
 
 def _must_rest(row: Instance, hint: str) -> None:

@@ -7,11 +7,23 @@ reserving twice, or giving back twice, changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from dsw.quota import ALL_GPUS, Amounts, Holding, Limit, Limits, Quota, Who, demand, limits_for
+from dsw.quota import (
+    ALL_GPUS,
+    Amounts,
+    Holding,
+    Limit,
+    Limits,
+    Quota,
+    Who,
+    amounts_of,
+    demand,
+    limits_for,
+)
 from dsw.resources import Capacity
 from dsw.specs import Spec
 from dsw_control.access import roles_of
@@ -108,11 +120,9 @@ _SUMS = (
 )
 
 
-def _holding(workspace_id: str, owner: str, priority: int, sums: Sequence[object]) -> Holding:
+def _holding(workspace_id: str, owner: str, priority: int, sums: Sequence[Any]) -> Holding:
     kind, count, cpu, memory, gpu = sums
-    amounts = {"instances": count, "cpu": cpu, "memory": memory}
-    if gpu:
-        amounts |= {ALL_GPUS: gpu, f"gpu:{kind}": gpu}
+    amounts = amounts_of(count, (cpu, memory), gpu, kind)
     return Holding.model_validate(
         {
             "workspace_id": workspace_id,

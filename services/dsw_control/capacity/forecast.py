@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dsw.queueing import Answer, Holder, Waiting, estimate, remaining
-from dsw.quota import ALL_GPUS, Amounts, Who, limit_key, scope_keys
+from dsw.quota import Who, amounts_of, limit_key, scope_keys
 from dsw_control.access import roles_of
 from dsw_control.context import Control
 from dsw_control.store.tables import Allocation, Member
@@ -81,9 +81,7 @@ def _held(row: Allocation, member: Member | None) -> dict[str, float]:
         roles=roles_of(member),
         priority=row.priority,
     )
-    amounts: Amounts = {"instances": 1, "cpu": row.cpu, "memory": row.memory}
-    if row.gpu:
-        amounts |= {ALL_GPUS: row.gpu, f"gpu:{row.gpu_type}": row.gpu}
+    amounts = amounts_of(1, (row.cpu, row.memory), row.gpu, row.gpu_type)
     return {
         limit_key(scope, resource): amount
         for scope in scope_keys(who)

@@ -67,8 +67,14 @@ def check_choice(
             f"Your role in this workspace does not allow the spec {spec.name!r}.",
             f"It allows: {', '.join(sorted(specs)) or 'none'}.",
         )
+    if priority is not None:
+        check_priority(policy, roles, priority)
+
+
+def check_priority(policy: Policy, roles: frozenset[str], priority: int) -> None:
+    """`Forbidden` when a member with these roles may not ask for this priority."""
     highest = policy.highest_priority(roles)
-    if priority is not None and priority > highest:
+    if priority > highest:
         raise Forbidden(
             f"Priority {priority} is above what your role in this workspace may ask for.",
             f"Ask for {highest} or less.",
