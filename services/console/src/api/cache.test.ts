@@ -1,7 +1,7 @@
 import { QueryClient } from "@tanstack/react-query";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 
-import { drop, keep, readSoon } from "./cache";
+import { drop, keep, readSoon, unlessTold } from "./cache";
 
 let queries: QueryClient;
 const ids = (...key: string[]) => queries.getQueryData<{ id: string }[]>(key)?.map(({ id }) => id);
@@ -45,6 +45,29 @@ describe("a changed object", () => {
     expect(ids("instances", "own")).toEqual([]);
     expect(ids("instances", "everybody")).toEqual([]);
     expect(queries.getQueryData(["snapshots", "own"])).toBeUndefined();
+  });
+});
+
+describe("a list that was on its way while the stream told of a change", () => {
+  const starting = { id: "a", owner: "alice", access: null as string | null, state: "ResourceAllocating" };
+  const started = { ...starting, state: "Starting" };
+
+  it("does not bring back the state before it", async () => {
+    const read = unlessTold(Promise.resolve([{ ...starting, access: "full" }]));
+    keep(queries, "instances", started);
+    expect(await read).toEqual([{ ...starting, access: "full", state: "Starting" }]);
+  });
+
+  it("does not bring back what is gone", async () => {
+    const read = unlessTold(Promise.resolve([starting, { id: "b", owner: "alice" }]));
+    drop(queries, "a");
+    expect((await read).map(({ id }) => id)).toEqual(["b"]);
+  });
+
+  it("is taken as it is where the stream told of it before", async () => {
+    keep(queries, "instances", started);
+    const running = [{ ...starting, state: "Running" }];
+    expect(await unlessTold(Promise.resolve(running))).toEqual(running);
   });
 });
 

@@ -19,8 +19,25 @@ export interface Kept {
 export const belongs = (scope: unknown, item: Kept, user: string | undefined): boolean =>
   scope === "everybody" || (scope === "own" && item.owner === user);
 
+/** What the stream told last of each object, and when; nothing where it is gone. */
+const told = new Map<string, { at: number; item?: Kept }>();
+
+/**
+ * A list as it was read, but for what the stream has told meanwhile: the answer may be older, and
+ * a state that has passed must not come back.
+ */
+export async function unlessTold<T extends Kept>(read: Promise<T[]>): Promise<T[]> {
+  const since = performance.now();
+  return (await read).flatMap((item) => {
+    const news = told.get(item.id);
+    if (!news || news.at < since) return [item];
+    return news.item ? [asSeen(item, news.item) as T] : [];
+  });
+}
+
 /** Put a changed object into the lists of its kind. */
 export function keep(queries: QueryClient, list: string, item: Kept): void {
+  told.set(item.id, { at: performance.now(), item });
   const user = queries.getQueryData<Me>(["me"])?.name;
   for (const [key, items] of queries.getQueriesData<Kept[]>({ queryKey: [list] })) {
     if (!items) continue;
@@ -45,6 +62,7 @@ export function readSoon(queries: QueryClient, list: string): void {
 
 /** Take an object out of all lists that may hold it. */
 export function drop(queries: QueryClient, id: string): void {
+  told.set(id, { at: performance.now() });
   for (const list of Object.values(LIVE_LISTS)) {
     queries.setQueriesData<readonly Kept[]>({ queryKey: [list] }, (items) => items && without(items, id));
   }

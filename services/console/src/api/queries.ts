@@ -9,6 +9,7 @@ import {
 import { createContext, useContext, useSyncExternalStore } from "react";
 
 import { assetCalls } from "./assetCalls";
+import { unlessTold } from "./cache";
 import { calls, eventsAfter, type InstanceScope, type SnapshotScope } from "./calls";
 import { mayHelpToRetry } from "./client";
 import { connection } from "./connection";
@@ -85,7 +86,7 @@ export const useInstances = (scope: InstanceScope = "own", enabled = true): UseQ
   const interval = useInterval();
   return useQuery({
     queryKey: ["instances", scope],
-    queryFn: ({ signal }) => calls.instances(scope, signal),
+    queryFn: ({ signal }) => unlessTold(calls.instances(scope, signal)),
     refetchInterval: scope === "shared" ? LOOK_MS : interval,
     enabled,
   });
@@ -103,7 +104,7 @@ export const useOneInstance = (id: string, enabled: boolean): UseQueryResult<Ins
 export const useSnapshots = (scope: SnapshotScope = "own"): UseQueryResult<Snapshot[]> =>
   useQuery({
     queryKey: ["snapshots", scope],
-    queryFn: ({ signal }) => calls.snapshots(scope, signal),
+    queryFn: ({ signal }) => unlessTold(calls.snapshots(scope, signal)),
     refetchInterval: useInterval(),
   });
 
