@@ -113,7 +113,7 @@ def test_progress_is_told_in_bytes(workbench: TestBench, alice: User) -> None:
 
     eventually(look, 120, every=0.05)
     assert seen[-1][0] == seen[-1][1] >= 300 * 1024**2
-    assert len({done for done, _ in seen}) >= 3, "progress moves"
+    assert any(0 < done < total for done, total in seen), "progress is told on the way"
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
 
 
