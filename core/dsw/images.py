@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from dsw.apps import App
 from dsw.base import Model, View
 from dsw.names import id_pattern
 
@@ -112,6 +113,7 @@ class ImageView(View):
     size: int | None = None
     platform: str = ""
     use: ImageUse = ImageUse.UNKNOWN
+    apps: list[App] = Field(default_factory=list, description="That its labels declare.")
     parent_id: str | None = None
     instance_id: str | None = None
     available: bool = True

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from pydantic import Field, model_validator
 
+from dsw.apps import Endpoints
 from dsw.base import Model, View
 from dsw.names import id_pattern
 from dsw.sharing import Access
@@ -129,6 +130,13 @@ class InstanceChange(Model):
     discard_changes: bool = False
 
 
+class SshHost(Model):
+    """What an instance's own server told: the user to log in as, and the host's public key."""
+
+    user: str = Field(pattern=r"^[a-z_][a-z0-9_.-]{0,31}$")
+    host_key: str = Field(min_length=1, max_length=1000)
+
+
 class QueuePlace(View):
     """Where a queued instance stands, and for what; the estimate in seconds, if any."""
 
@@ -139,7 +147,9 @@ class QueuePlace(View):
 
 
 class InstanceView(View):
-    """An instance as its owner sees it. `url` is its path below the hub's public address.
+    """An instance as its owner sees it. `url` is its path below the hub's public address, or
+    absolute where each user has an origin of their own. `ssh` is known from its first start on,
+    `endpoints` while it runs.
 
     `access` is the caller's own when it is shared with them, and None for the owner.
     """
@@ -162,6 +172,8 @@ class InstanceView(View):
     percent: float | None = None
     queue: QueuePlace | None = None
     access: Access | None = None
+    ssh: SshHost | None = None
+    endpoints: Endpoints | None = None
     url: str
     created_at: datetime
     started_at: datetime | None = None

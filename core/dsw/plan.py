@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from pydantic import ConfigDict, Field
 
+from dsw.apps import App
 from dsw.base import Model
 from dsw.code_sources import CodeCheckout
 from dsw.names import SERVER_NAME, SERVER_NAME_MAX, id_pattern
@@ -100,6 +101,7 @@ class LaunchPlan(Model):
     image_digest: str
     registry_login: RegistryLogin | None = None
     code: CodeCheckout | None = None
+    apps: list[App] = Field(default_factory=list)
     cpu: float
     memory: int
     shared_memory: int

@@ -42,6 +42,7 @@ class Action(StrEnum):
     CODE_MANAGE = "code.manage"
     INSTANCE_USE_OWN = "instance.use.own"
     INSTANCE_SHARE_OWN = "instance.share.own"
+    INSTANCE_SSH = "instance.ssh"
     INSTANCE_READ_ALL = "instance.read.all"
     INSTANCE_MANAGE_ALL = "instance.manage.all"
     QUEUE_READ = "queue.read"
@@ -51,6 +52,7 @@ class Action(StrEnum):
     USAGE_READ = "usage.read"
     AUDIT_READ = "audit.read"
     ME_READ = "me.read"
+    SSH_KEY_OWN = "ssh-key.own"
     WORKSPACE_CREATE = "workspace.create"
     WORKSPACE_ARCHIVE = "workspace.archive"
     QUOTA_CHANGE = "quota.change"
@@ -73,6 +75,7 @@ raises what their own workspace was given."""
 _READ = frozenset(
     {
         Action.ME_READ,
+        Action.SSH_KEY_OWN,
         Action.WORKSPACE_READ,
         Action.MEMBER_READ,
         Action.QUOTA_READ,
@@ -86,6 +89,7 @@ _READ = frozenset(
 _DEVELOP = _READ | {
     Action.INSTANCE_USE_OWN,
     Action.INSTANCE_SHARE_OWN,
+    Action.INSTANCE_SSH,
     Action.SNAPSHOT_OWN,
     Action.IMAGE_ADD,
     Action.IMAGE_DELETE_OWN,

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from dsw.apps import App
 from dsw.base import Model
 from dsw.quota import Limits, Quota
 from dsw.specs import Spec
@@ -54,6 +55,13 @@ class HubSettings(Model):
     )
     public_url: str = Field(
         "", description="Address that people use, when a reverse proxy is in front."
+    )
+    subdomain_host: str = Field(
+        "",
+        pattern=r"^$|^https?://[a-z0-9.-]+(:\d+)?$",
+        description="Address that people use, such as `https://dsw.example.com`, when each user's "
+        "instances are on an origin of their own below it (`https://alice.dsw.example.com`). It "
+        "needs DNS and a certificate for `*.dsw.example.com`.",
     )
     allow_shared_origin: bool = Field(
         False,
@@ -226,6 +234,36 @@ class Gpu(Model):
     resource_group: str = Field("", description="The group it is in. Empty: the first.")
 
 
+class SshSettings(Model):
+    """SSH to instances. The road through the hub's own port needs no setting."""
+
+    gateway_port: int = Field(
+        0, ge=0, le=65535, description="Port of the SSH gateway for `ssh -J`. 0: no gateway."
+    )
+    gateway_host: str = Field("", description="Address it listens on. Empty: that of `hub.host`.")
+    gateway_address: str = Field(
+        "",
+        pattern=r"^$|^[A-Za-z0-9.-]+(:\d+)?$",
+        description="`host` or `host:port` where people reach it. Empty: the host of "
+        "`hub.public_url`, and `gateway_port`.",
+    )
+
+
+class VscodeSettings(Model):
+    """VS Code in the browser, where the image has it."""
+
+    gallery: str = Field(
+        "",
+        pattern=r"^$|^https?://[^\s\"']+$",
+        description="Registry of extensions, such as `https://open-vsx.org/vscode`. Empty: none; "
+        "extensions are then installed from files.",
+    )
+    extensions: list[str] = Field(
+        ["ms-python.python", "ms-toolsai.jupyter"],
+        description="Extensions that every user gets, when there is a registry.",
+    )
+
+
 class Settings(Model):
     """All of `dsw.toml`."""
 
@@ -246,6 +284,11 @@ class Settings(Model):
         default_factory=lambda: Quota(per_member=Limits(instances=10)),
         description="What a new workspace, and the default one, may use of each resource group; "
         "changed later by the API.",
+    )
+    ssh: SshSettings = Field(default_factory=SshSettings)
+    vscode: VscodeSettings = Field(default_factory=VscodeSettings)
+    apps: list[App] = Field(
+        default_factory=list, description="Apps of every instance whose image has the program."
     )
     group_mappings: list[GroupMapping] = Field(default_factory=list)
     resource_groups: list[ResourceGroup] = Field(
@@ -299,6 +342,7 @@ class Settings(Model):
         for what, names in (
             ("specs", [spec.name for spec in self.specs]),
             ("images.official", [image.name for image in self.images.official]),
+            ("apps", [app.name for app in self.apps]),
             ("gpus", [gpu.id for gpu in self.gpus]),
             ("resource_groups", [group.name for group in self.resource_groups]),
         ):

@@ -49,6 +49,7 @@ class Base(DeclarativeBase):
         datetime: UtcDateTime,
         dict[str, Any]: JSON,
         list[str]: JSON,
+        list[dict[str, Any]]: JSON,
     }
 
 
@@ -221,6 +222,22 @@ class Share(Base):
     created_at: Mapped[datetime]
 
 
+class SshKey(Base):
+    """A public key that a user logs in with by SSH; `public_key` is its line without a comment."""
+
+    __tablename__ = "ssh_keys"
+    __table_args__ = (Index("uq_ssh_keys_user_key", "username", "fingerprint", unique=True),)
+
+    id: Mapped[str] = mapped_column(String(20), primary_key=True)
+    username: Mapped[str] = mapped_column(String(255))
+    title: Mapped[str] = mapped_column(String(100))
+    kind: Mapped[str] = mapped_column(String(64))
+    public_key: Mapped[str] = mapped_column(Text)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]
+
+
 class ShareGrant(Base):
     """What the hub is told: this user may enter this instance. Written before, kept until the hub
     took it back; `granted_at` is when the hub agreed."""
@@ -296,6 +313,7 @@ class Image(Base):
     labels: Mapped[dict[str, Any]] = mapped_column(default=dict)
     platform: Mapped[str] = mapped_column(String(64), default="")
     use: Mapped[str] = mapped_column(String(10), default="unknown")
+    apps: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
     credential: Mapped[str | None] = mapped_column(String(20))
     place: Mapped[int] = mapped_column(default=LAST)
     discard: Mapped[bool] = mapped_column(default=False)
@@ -345,6 +363,8 @@ class Instance(Base):
     passed: Mapped[int] = mapped_column(default=0)
     queue_place: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     guarded_image: Mapped[str | None] = mapped_column(String(20))
+    ssh: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    endpoints: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     desired: Mapped[str] = mapped_column(String(20))
     state: Mapped[str] = mapped_column(String(20), index=True)
     reason: Mapped[str] = mapped_column(String(64), default="")

@@ -1,0 +1,183 @@
+"""SSH to an instance: public keys, tickets, and what gateway and instance ask of control.
+
+Neither road hands a token of the user's to the instance, whose owner may be somebody else: both
+show it a ticket, which is good for this one instance's SSH and for a minute.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import struct
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import Field
+
+from dsw.base import Model, View
+from dsw.errors import Invalid
+from dsw.instances import InstanceState, SshHost
+
+SSH_PATH = "dsw/ssh"
+"""Below an instance's URL: a websocket whose binary messages are one SSH connection."""
+
+TICKET_HEADER = "X-DSW-Ticket"
+
+TICKET_SECONDS = 60
+"""How long a ticket opens a connection; an open one lasts as long as its user may enter."""
+
+KEY_TYPES = (
+    "ssh-ed25519",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "sk-ssh-ed25519@openssh.com",
+    "sk-ecdsa-sha2-nistp256@openssh.com",
+    "ssh-rsa",
+)
+RSA_MIN_BITS = 2048
+PUBLIC_KEY_MAX = 16_384
+
+
+@dataclass(frozen=True)
+class PublicKey:
+    """A public key without its options: its type, its bytes and the comment behind them."""
+
+    kind: str
+    blob: bytes
+    comment: str = ""
+
+    @property
+    def line(self) -> str:
+        """As in an `authorized_keys` file, without the comment."""
+        return f"{self.kind} {base64.b64encode(self.blob).decode()}"
+
+    @property
+    def fingerprint(self) -> str:
+        """As `ssh-keygen -l` shows it: `SHA256:` and 43 characters."""
+        digest = base64.b64encode(hashlib.sha256(self.blob).digest()).decode()
+        return f"SHA256:{digest.rstrip('=')}"
+
+
+def public_key(text: str) -> PublicKey:
+    """The key in one line of OpenSSH's format (RFC 4253, 6.6); `Invalid` with what is wrong."""
+    lines = text.strip().splitlines()
+    if text.lstrip().startswith(("-----BEGIN", "PuTTY-User-Key-File")):
+        raise Invalid(
+            "This is a private key. Keep it to yourself.", "Send the file ending in .pub."
+        )
+    if len(lines) != 1:
+        raise Invalid("A public key is one line.", "Send the content of one file ending in .pub.")
+    kind, _, rest = lines[0].partition(" ")
+    encoded, _, comment = rest.strip().partition(" ")
+    if kind not in KEY_TYPES:
+        raise Invalid(
+            f"{kind[:40]!r} is not a type of key that can be used.",
+            f"Allowed: {', '.join(KEY_TYPES)}. Make one with: ssh-keygen -t ed25519",
+        )
+    try:
+        blob = base64.b64decode(encoded, validate=True)
+        fields = _fields(blob)
+    except (binascii.Error, struct.error, ValueError):
+        fields = []
+    if len(fields) < 2 or fields[0] != kind.encode():
+        raise Invalid("The public key is damaged.", "Copy the whole line of the .pub file.")
+    if kind == "ssh-rsa" and int.from_bytes(fields[2] if len(fields) > 2 else b"") < (
+        1 << (RSA_MIN_BITS - 1)
+    ):
+        raise Invalid(
+            f"An RSA key needs {RSA_MIN_BITS} bits or more.", "Make one: ssh-keygen -t ed25519"
+        )
+    return PublicKey(kind, blob, comment.strip())
+
+
+def _fields(blob: bytes) -> list[bytes]:
+    """The length-prefixed strings that a key consists of."""
+    fields, at = [], 0
+    while at < len(blob):
+        (length,) = struct.unpack_from(">I", blob, at)
+        at += 4
+        if at + length > len(blob):
+            raise ValueError("a field is cut")
+        fields.append(blob[at : at + length])
+        at += length
+    return fields
+
+
+class SshKeyAdd(Model):
+    """A public key of the caller's. Without a title it gets the key's own comment."""
+
+    title: str = Field(default="", max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")
+    public_key: str = Field(min_length=1, max_length=PUBLIC_KEY_MAX)
+
+
+class SshKeyView(View):
+    """A registered public key; `kind` is its type, `public_key` the line without a comment."""
+
+    id: str
+    title: str
+    kind: str
+    public_key: str
+    fingerprint: str
+    created_at: datetime
+    last_used_at: datetime | None = None
+
+
+class SshTicketAsk(Model):
+    """Enter an instance: its id, the name of one's own, or `owner/name` of a shared one.
+
+    `start`: start it when it is stopped; ask again until the answer holds a ticket.
+    """
+
+    instance: str = Field(min_length=1, max_length=300)
+    start: bool = False
+
+
+class SshTicketView(View):
+    """The instance, and a ticket once it is up.
+
+    `url` is where its server is, absolute or a path below the hub's public address. `message` says
+    what it waits for meanwhile.
+    """
+
+    instance_id: str
+    name: str
+    owner: str
+    display_name: str
+    state: InstanceState
+    message: str = ""
+    percent: float | None = None
+    url: str
+    host: SshHost | None = None
+    ticket: str | None = Field(default=None, repr=False)
+
+
+class SshEntryAsk(Model):
+    """An instance's server shows the ticket that somebody came with."""
+
+    ticket: str = Field(min_length=1, max_length=2000, repr=False)
+
+
+class SshEntry(View):
+    """Whose ticket it is, and the public keys they may log in with, a line each."""
+
+    user: str
+    keys: list[str]
+
+
+class SshEntrants(View):
+    """Who may enter an instance by SSH now, with their keys. For its own server."""
+
+    keys: dict[str, list[str]]
+
+
+class GatewayUser(Model):
+    """Somebody at the gateway, who has proved to hold this key (a line without a comment)."""
+
+    username: str = Field(min_length=1, max_length=255)
+    public_key: str = Field(min_length=1, max_length=PUBLIC_KEY_MAX)
+
+
+class GatewayTicketAsk(SshTicketAsk, GatewayUser):
+    """The gateway asks for a ticket in the name of somebody with a key."""
