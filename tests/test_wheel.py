@@ -14,7 +14,7 @@ from dsw.images_build import find_catalog
 from dsw.images_build.wheel import project_wheel
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = {"dsw", "dsw_agent", "dsw_control", "dsw_server", "dsw_spawners"}
+PACKAGES = {"dsw", "dsw_agent", "dsw_control", "dsw_gateway", "dsw_server", "dsw_spawners"}
 BIGGEST_SOURCE_MAP = 50_000
 
 pytestmark = pytest.mark.timeout(600)

@@ -14,7 +14,15 @@ from workbench.arguments import DEFAULT_DATA, ROOT
 from workbench.steps import Steps
 from workbench.venv import VENV
 
-PACKAGES = ("dsw", "dsw_spawners", "dsw_control", "dsw_agent", "dsw_server", "workbench")
+PACKAGES = (
+    "dsw",
+    "dsw_spawners",
+    "dsw_control",
+    "dsw_agent",
+    "dsw_gateway",
+    "dsw_server",
+    "workbench",
+)
 JAVASCRIPT = (ROOT / "services" / "console", ROOT / "labextension")
 
 

@@ -27,6 +27,9 @@ PROGRAMS = {
     "docker-registry": "docker-registry",
     "git": "git",
     "mmdebstrap": "mmdebstrap",
+    "rsync": "rsync",
+    "ssh": "openssh-client",
+    "sshd": "openssh-server",
 }
 """What tests call, and the package that has it."""
 

@@ -20,7 +20,7 @@ from dsw.roles import Action
 from dsw.settings import Settings
 from workbench import arguments
 
-PACKAGES = ("dsw", "dsw_agent", "dsw_control", "dsw_server", "dsw_spawners")
+PACKAGES = ("dsw", "dsw_agent", "dsw_control", "dsw_gateway", "dsw_server", "dsw_spawners")
 FOLDERS = sorted({name.split("/")[0] for name in pages.files() if "/" in name})
 ROOT_FILES = {name for name in pages.files() if "/" not in name}
 CLI = get_command(app)

@@ -1,0 +1,1 @@
+"""The SSH gateway: carries connections of `ssh -J` to instances, and sees nothing of them."""
