@@ -35,6 +35,9 @@ proxy_api_port = {ports[2]}
 [control]
 port = {ports[3]}
 
+[ssh]
+gateway_port = {ports[4]}
+
 [engine]
 answer_timeout = 60
 
@@ -169,7 +172,7 @@ class TestBench:
     def __init__(self, data: Path, installation: str, extra: str = "", instances: int = 6) -> None:
         self.data = data
         self.installation = installation
-        ports = free_ports(4)
+        ports = free_ports(5)
         data.mkdir(parents=True, exist_ok=True)
         text = SETTINGS.format(
             data=data,

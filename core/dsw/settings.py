@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
@@ -336,6 +337,17 @@ class Settings(Model):
     def hub_api_url(self) -> str:
         """The hub's REST API, not through the proxy."""
         return f"http://{self.private_host}:{self.hub.api_port}{self.hub.base_url}hub/api"
+
+    def gateway_address(self, own: str) -> str:
+        """`host:port` where people reach the SSH gateway, empty without one; `own` is this machine
+        as they see it, for when it listens on all its addresses and no setting names it."""
+        host, _, port = self.ssh.gateway_address.partition(":")
+        if not self.ssh.gateway_port:
+            return ""
+        named = urlsplit(self.hub.subdomain_host or self.hub.public_url).hostname
+        host = host or named or self.ssh.gateway_host or self.hub.host
+        host = own if host in ("0.0.0.0", "::") else host  # noqa: S104
+        return f"{f'[{host}]' if ':' in host else host}:{port or self.ssh.gateway_port}"
 
     @model_validator(mode="after")
     def _unique_names(self) -> Settings:

@@ -161,6 +161,13 @@ class RoleView(View):
     actions: list[Action]
 
 
+class SshGateway(View):
+    """Where `ssh -J` goes: `host:port`, and the host key there (public half), once it is made."""
+
+    address: str
+    host_key: str | None = None
+
+
 class Me(View):
     """Who the caller is to control."""
 
@@ -171,3 +178,4 @@ class Me(View):
     hub_url: str
     version: str
     instance_id: str | None = None
+    ssh_gateway: SshGateway | None = None

@@ -63,3 +63,24 @@ def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
 def test_two_specs_of_one_name_are_refused(tmp_path: Path) -> None:
     spec = '[[specs]]\nname="a"\ncpu=1\nmemory="1GiB"\n'
     assert "'a' stands there twice" in refused(tmp_path, spec * 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("[hub]\nport = 9000\n", ""),
+        ("[ssh]\ngateway_port = 2222\n", "127.0.0.1:2222"),
+        ("[hub]\nhost = '0.0.0.0'\n[ssh]\ngateway_port = 2222\n", "me.example.com:2222"),
+        ("[hub]\nhost = '::'\n[ssh]\ngateway_port = 22\ngateway_host = '::1'\n", "[::1]:22"),
+        (
+            "[hub]\npublic_url = 'https://hub.example.com/x/'\n[ssh]\ngateway_port = 2222\n",
+            "hub.example.com:2222",
+        ),
+        ("[ssh]\ngateway_port = 2222\ngateway_address = 'ssh.x.org:22'\n", "ssh.x.org:22"),
+        ("[ssh]\ngateway_port = 2222\ngateway_address = 'ssh.x.org'\n", "ssh.x.org:2222"),
+    ],
+)
+def test_people_are_told_where_the_gateway_is(tmp_path: Path, text: str, address: str) -> None:
+    path = tmp_path / "dsw.toml"
+    path.write_text(text)
+    assert load(path, {}).gateway_address("me.example.com") == address

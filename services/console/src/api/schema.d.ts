@@ -913,7 +913,75 @@ export interface components {
          * @description What can be done in a workspace. `.own` actions reach the caller's own objects only.
          * @enum {string}
          */
-        Action: "workspace.read" | "workspace.change" | "policy.change" | "member.read" | "member.manage" | "role.manage" | "quota.read" | "cap.change" | "spec.list" | "image.read" | "image.add" | "image.change" | "image.delete.own" | "image.delete" | "credential.manage" | "code.read" | "code.add" | "code.manage" | "instance.use.own" | "instance.share.own" | "instance.read.all" | "instance.manage.all" | "queue.read" | "queue.manage" | "snapshot.own" | "usage.read.own" | "usage.read" | "audit.read" | "me.read" | "workspace.create" | "workspace.archive" | "quota.change" | "image.publish" | "platform.read";
+        Action: "workspace.read" | "workspace.change" | "policy.change" | "member.read" | "member.manage" | "role.manage" | "quota.read" | "cap.change" | "spec.list" | "image.read" | "image.add" | "image.change" | "image.delete.own" | "image.delete" | "credential.manage" | "code.read" | "code.add" | "code.manage" | "instance.use.own" | "instance.share.own" | "instance.ssh" | "instance.read.all" | "instance.manage.all" | "queue.read" | "queue.manage" | "snapshot.own" | "usage.read.own" | "usage.read" | "audit.read" | "me.read" | "ssh-key.own" | "workspace.create" | "workspace.archive" | "quota.change" | "image.publish" | "platform.read";
+        /**
+         * App
+         * @description A program that is started at its first use and then reached at `{instance URL}{name}/`.
+         *
+         *     In `command`, `environment` and `path`, `{port}` stands for the free port that it is to listen
+         *     on, `{unix_socket}` for a socket's path (with `unix_socket`), `{base_url}` for the server's own
+         *     path. Braces that are meant are doubled.
+         */
+        App: {
+            /**
+             * Absolute
+             * @description Requests keep their whole path; for apps that know a prefix.
+             * @default false
+             */
+            absolute: boolean;
+            /**
+             * Command
+             * @description Program, arguments.
+             */
+            command: string[];
+            /** Environment */
+            environment?: {
+                [key: string]: string;
+            };
+            /**
+             * Local Origin
+             * @description Host and Origin are sent as those of localhost; for apps that check them.
+             * @default false
+             */
+            local_origin: boolean;
+            /**
+             * Name
+             * @description Its path.
+             */
+            name: string;
+            /**
+             * Path
+             * @description What is opened below its address.
+             * @default
+             */
+            path: string;
+            /**
+             * Timeout
+             * @description Seconds until it must answer.
+             * @default 60
+             */
+            timeout: number;
+            /** Title */
+            title: string;
+            /**
+             * Unix Socket
+             * @description Listens on a socket, not on a port.
+             * @default false
+             */
+            unix_socket: boolean;
+        };
+        /**
+         * AppLink
+         * @description An app that this instance has; `path` is below its URL.
+         */
+        AppLink: {
+            /** Name */
+            name: string;
+            /** Path */
+            path: string;
+            /** Title */
+            title: string;
+        };
         /**
          * AuditView
          * @description `actor` is a user, an instance's id, or `control` itself; `on_behalf_of` whose rights it
@@ -1081,6 +1149,16 @@ export interface components {
          * @enum {string}
          */
         Desired: "running" | "stopped" | "deleted";
+        /**
+         * Endpoints
+         * @description What can be opened in a running instance, as its own server tells.
+         */
+        Endpoints: {
+            /** Apps */
+            apps?: components["schemas"]["AppLink"][];
+            /** Ports */
+            ports?: components["schemas"]["OpenPort"][];
+        };
         /**
          * EventView
          * @description One line of an object's history. `percent` and the bytes are set while something moves.
@@ -1260,6 +1338,11 @@ export interface components {
          */
         ImageView: {
             /**
+             * Apps
+             * @description That its labels declare.
+             */
+            apps?: components["schemas"]["App"][];
+            /**
              * Available
              * @default true
              */
@@ -1422,7 +1505,9 @@ export interface components {
         InstanceState: "Creating" | "Queuing" | "ResourceAllocating" | "EnvPreparing" | "Starting" | "Running" | "Updating" | "Saving" | "SaveFailed" | "Stopping" | "Stopped" | "Recovering" | "Deleting" | "Failed";
         /**
          * InstanceView
-         * @description An instance as its owner sees it. `url` is its path below the hub's public address.
+         * @description An instance as its owner sees it. `url` is its path below the hub's public address, or
+         *     absolute where each user has an origin of their own. `ssh` is known from its first start on,
+         *     `endpoints` while it runs.
          *
          *     `access` is the caller's own when it is shared with them, and None for the owner.
          */
@@ -1438,6 +1523,7 @@ export interface components {
             desired: components["schemas"]["Desired"];
             /** Display Name */
             display_name: string;
+            endpoints?: components["schemas"]["Endpoints"] | null;
             /** Id */
             id: string;
             /** Image Id */
@@ -1475,6 +1561,7 @@ export interface components {
              */
             resource_group: string;
             spec: components["schemas"]["Spec"];
+            ssh?: components["schemas"]["SshHost"] | null;
             /** Started At */
             started_at?: string | null;
             state: components["schemas"]["InstanceState"];
@@ -1568,6 +1655,20 @@ export interface components {
             roles: string[];
             /** Username */
             username: string;
+        };
+        /**
+         * OpenPort
+         * @description A port that something in the instance listens on, reached at `{URL}proxy/{port}/`.
+         */
+        OpenPort: {
+            /** Port */
+            port: number;
+            /**
+             * Process
+             * @description The program's name.
+             * @default
+             */
+            process: string;
         };
         /**
          * Outcome
@@ -2088,6 +2189,16 @@ export interface components {
              * @default 67108864
              */
             shared_memory: number;
+        };
+        /**
+         * SshHost
+         * @description What an instance's own server told: the user to log in as, and the host's public key.
+         */
+        SshHost: {
+            /** Host Key */
+            host_key: string;
+            /** User */
+            user: string;
         };
         /**
          * UsageBy
