@@ -28,7 +28,7 @@ describe("the table of roles", () => {
 
   it("shows each action that a role can have once, and none that no role can have", () => {
     const shown = topicsOf([highest]).flatMap(({ actions }) => actions);
-    expect([...shown, "me.read"].sort()).toEqual([...highest.actions].sort());
+    expect([...shown, "me.read", "ssh-key.own"].sort()).toEqual([...highest.actions].sort());
   });
 
   it("does not take a workspace's own roles for what is possible", () => {

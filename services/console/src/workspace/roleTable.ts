@@ -4,6 +4,7 @@ import type { Action, Role, Workspace } from "../api/models";
 /** Each action as something that somebody may do. */
 export const ACTIONS: Record<Action, string> = {
   "me.read": "See who one is",
+  "ssh-key.own": "Keep one's SSH keys",
   "workspace.read": "See the workspace",
   "workspace.change": "Change title and description",
   "policy.change": "Change the policy",
@@ -24,6 +25,7 @@ export const ACTIONS: Record<Action, string> = {
   "code.manage": "Delete others' code sources",
   "instance.use.own": "Have and run instances",
   "instance.share.own": "Share one's instances",
+  "instance.ssh": "Enter instances by SSH",
   "instance.read.all": "See everybody's instances",
   "instance.manage.all": "Start, stop and change everybody's instances",
   "snapshot.own": "Save instances as images",
@@ -54,7 +56,7 @@ export interface Topic {
 }
 
 /** What every member may do anyway, and so says nothing about a role. */
-const SAYS_NOTHING: ReadonlySet<string> = new Set(["me.read"]);
+const SAYS_NOTHING: ReadonlySet<string> = new Set(["me.read", "ssh-key.own"]);
 
 /** The actions that a role of a workspace can have: those that one of its built-in roles has. */
 export function topicsOf(roles: readonly Role[]): Topic[] {
