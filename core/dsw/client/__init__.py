@@ -7,12 +7,21 @@ from dsw.client.capacity import CapacityCalls
 from dsw.client.instances import InstanceCalls
 from dsw.client.records import RecordCalls
 from dsw.client.snapshots import SnapshotCalls
+from dsw.client.ssh import SshCalls
 from dsw.client.workspaces import WorkspaceCalls
 
 __all__ = ["Client"]
 
 
-class Client(WorkspaceCalls, CapacityCalls, AssetCalls, InstanceCalls, SnapshotCalls, RecordCalls):
+class Client(
+    WorkspaceCalls,
+    CapacityCalls,
+    AssetCalls,
+    InstanceCalls,
+    SnapshotCalls,
+    SshCalls,
+    RecordCalls,
+):
     """One workbench, as one user: every route of control as a method.
 
     Lists are read over all pages, or to their first `limit` items. What makes an object may be
