@@ -43,6 +43,10 @@ export function problemOf(status: number, body: unknown): Problem {
   return new Problem(status, "unknown", sentenceFor(status));
 }
 
+/** Whether control looked at what was sent and refused it, so that the sentence belongs beside it. */
+export const wasRefused = (error: unknown): boolean =>
+  error instanceof Problem && (error.status === 409 || error.status === 422 || error.status === 400);
+
 /** The sentence to show for anything that was thrown. */
 export function sentenceOf(error: unknown): string {
   return error instanceof Problem

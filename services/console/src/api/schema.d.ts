@@ -425,6 +425,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/instances/{instance_id}/ssh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Put Host
+         * @description Its own server tells its user and its host key; by the instance's token only.
+         */
+        put: operations["put_host_services_dsw_api_instances__instance_id__ssh_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/instances/{instance_id}/ssh/entrants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Entrants
+         * @description Who may enter by SSH now, with their keys; by the instance's token only.
+         */
+        get: operations["get_entrants_services_dsw_api_instances__instance_id__ssh_entrants_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/instances/{instance_id}/ssh/entries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Redeem
+         * @description Its own server shows a ticket; answers whose it is and by which keys they log in.
+         */
+        post: operations["redeem_services_dsw_api_instances__instance_id__ssh_entries_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/instances/{instance_id}/start": {
         parameters: {
             query?: never;
@@ -663,6 +723,70 @@ export interface paths {
         get: operations["list_specs_services_dsw_api_specs_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ssh-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Keys
+         * @description Your public keys, oldest first.
+         */
+        get: operations["list_keys_services_dsw_api_ssh_keys_get"];
+        put?: never;
+        /**
+         * Add Key
+         * @description Register a public key, as a line of a `.pub` file.
+         */
+        post: operations["add_key_services_dsw_api_ssh_keys_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ssh-keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove Key
+         * @description Forget a key. Sessions that it opened end within seconds.
+         */
+        delete: operations["remove_key_services_dsw_api_ssh_keys__key_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ssh/tickets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask Ticket
+         * @description A ticket for the SSH of one instance, good for a minute; `start` starts it if need be.
+         */
+        post: operations["ask_ticket_services_dsw_api_ssh_tickets_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1617,6 +1741,7 @@ export interface components {
             isolated: boolean;
             /** Name */
             name: string;
+            ssh_gateway?: components["schemas"]["SshGateway"] | null;
             /** Version */
             version: string;
         };
@@ -1771,6 +1896,13 @@ export interface components {
         Page_Spec_: {
             /** Items */
             items: components["schemas"]["Spec"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[SshKeyView] */
+        Page_SshKeyView_: {
+            /** Items */
+            items: components["schemas"]["SshKeyView"][];
             /** Next */
             next?: string | null;
         };
@@ -2191,6 +2323,44 @@ export interface components {
             shared_memory: number;
         };
         /**
+         * SshEntrants
+         * @description Who may enter an instance by SSH now, with their keys. For its own server.
+         */
+        SshEntrants: {
+            /** Keys */
+            keys: {
+                [key: string]: string[];
+            };
+        };
+        /**
+         * SshEntry
+         * @description Whose ticket it is, and the public keys they may log in with, a line each.
+         */
+        SshEntry: {
+            /** Keys */
+            keys: string[];
+            /** User */
+            user: string;
+        };
+        /**
+         * SshEntryAsk
+         * @description An instance's server shows the ticket that somebody came with.
+         */
+        SshEntryAsk: {
+            /** Ticket */
+            ticket: string;
+        };
+        /**
+         * SshGateway
+         * @description Where `ssh -J` goes: `host:port`, and the host key there (public half), once it is made.
+         */
+        SshGateway: {
+            /** Address */
+            address: string;
+            /** Host Key */
+            host_key?: string | null;
+        };
+        /**
          * SshHost
          * @description What an instance's own server told: the user to log in as, and the host's public key.
          */
@@ -2199,6 +2369,87 @@ export interface components {
             host_key: string;
             /** User */
             user: string;
+        };
+        /**
+         * SshKeyAdd
+         * @description A public key of the caller's. Without a title it gets the key's own comment.
+         */
+        SshKeyAdd: {
+            /** Public Key */
+            public_key: string;
+            /**
+             * Title
+             * @default
+             */
+            title: string;
+        };
+        /**
+         * SshKeyView
+         * @description A registered public key; `kind` is its type, `public_key` the line without a comment.
+         */
+        SshKeyView: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Fingerprint */
+            fingerprint: string;
+            /** Id */
+            id: string;
+            /** Kind */
+            kind: string;
+            /** Last Used At */
+            last_used_at?: string | null;
+            /** Public Key */
+            public_key: string;
+            /** Title */
+            title: string;
+        };
+        /**
+         * SshTicketAsk
+         * @description Enter an instance: its id, the name of one's own, or `owner/name` of a shared one.
+         *
+         *     `start`: start it when it is stopped; ask again until the answer holds a ticket.
+         */
+        SshTicketAsk: {
+            /** Instance */
+            instance: string;
+            /**
+             * Start
+             * @default false
+             */
+            start: boolean;
+        };
+        /**
+         * SshTicketView
+         * @description The instance, and a ticket once it is up.
+         *
+         *     `url` is where its server is, absolute or a path below the hub's public address. `message` says
+         *     what it waits for meanwhile.
+         */
+        SshTicketView: {
+            /** Display Name */
+            display_name: string;
+            host?: components["schemas"]["SshHost"] | null;
+            /** Instance Id */
+            instance_id: string;
+            /**
+             * Message
+             * @default
+             */
+            message: string;
+            /** Name */
+            name: string;
+            /** Owner */
+            owner: string;
+            /** Percent */
+            percent?: number | null;
+            state: components["schemas"]["InstanceState"];
+            /** Ticket */
+            ticket?: string | null;
+            /** Url */
+            url: string;
         };
         /**
          * UsageBy
@@ -3369,6 +3620,105 @@ export interface operations {
             };
         };
     };
+    put_host_services_dsw_api_instances__instance_id__ssh_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SshHost"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_entrants_services_dsw_api_instances__instance_id__ssh_entrants_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SshEntrants"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    redeem_services_dsw_api_instances__instance_id__ssh_entries_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SshEntryAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SshEntry"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     start_instance_services_dsw_api_instances__instance_id__start_post: {
         parameters: {
             query?: never;
@@ -3780,6 +4130,138 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_Spec_"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_keys_services_dsw_api_ssh_keys_get: {
+        parameters: {
+            query?: {
+                /** @description At most so many items. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_SshKeyView_"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_key_services_dsw_api_ssh_keys_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters. The same key makes it once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SshKeyAdd"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SshKeyView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_key_services_dsw_api_ssh_keys__key_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ask_ticket_services_dsw_api_ssh_tickets_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SshTicketAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SshTicketView"];
                 };
             };
             /** @description What was wrong and what to do */

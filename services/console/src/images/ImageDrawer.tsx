@@ -1,11 +1,11 @@
 /** All about one image: what it can run, who uses it, and its family. */
 import { DeleteOutlined, EditOutlined, PlusOutlined, SafetyCertificateOutlined } from "@ant-design/icons";
 import { useQuery } from "@tanstack/react-query";
-import { Alert, Button, Descriptions, Drawer, Typography } from "antd";
+import { Alert, Button, Descriptions, Drawer, Tag, Typography } from "antd";
 import { useState, type ReactNode } from "react";
 
 import { assetCalls } from "../api/assetCalls";
-import type { Image } from "../api/models";
+import type { App, Image } from "../api/models";
 import { formatBytes, formatDateTime } from "../common/format";
 import { Loaded } from "../common/Loaded";
 import { canStart } from "../instances/states";
@@ -102,6 +102,7 @@ function Facts({ image }: { image: Image }) {
     fact("Can run", <Explained {...USES[image.use]} />),
     image.platform && fact("Platform", image.platform),
     labelText(image) && fact("Contains", labelText(image)),
+    image.apps?.length && fact("Apps", <Apps apps={image.apps} />),
     custom && fact("Visibility", <Explained {...VISIBILITIES[image.visibility]} />),
     image.workspace_id && fact("Workspace", workspace?.display_name ?? "another one"),
     fact("Author", image.owner ?? "the operator of the workbench"),
@@ -115,6 +116,17 @@ function Facts({ image }: { image: Image }) {
 }
 
 const fact = (label: string, children: ReactNode) => ({ key: label, label, children });
+
+/** That its labels declare; an instance from it offers them. */
+function Apps({ apps }: { apps: App[] }) {
+  return (
+    <span className="tags">
+      {apps.map(({ name, title }) => (
+        <Tag key={name}>{title}</Tag>
+      ))}
+    </span>
+  );
+}
 
 function Explained({ label, text }: { label: string; text: string }) {
   return (

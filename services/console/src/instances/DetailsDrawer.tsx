@@ -10,6 +10,7 @@ import { useUser } from "../shell/me";
 import { useScope } from "../shell/scope";
 import { SnapshotLine } from "../snapshots/SnapshotLine";
 import type { InstanceRights } from "../workspace/rights";
+import { EndpointsSection } from "./EndpointsSection";
 import { Facts } from "./Facts";
 import { History } from "./History";
 import type { DialogKind } from "./InstanceDialogs";
@@ -71,6 +72,7 @@ function Details({ instance, rights, onOpen, onClose }: DetailsProps) {
         wide
         onOpen={(dialog) => onOpen(dialog, instance)}
       />
+      {allowed.terminal && <EndpointsSection instance={instance} />}
       <Facts instance={instance} />
       {saved.length > 0 && (
         <section>

@@ -1,10 +1,11 @@
 /** The dialog that is open for an instance, if any. */
 import type { Instance } from "../api/models";
 import { SaveDialog } from "../snapshots/SaveDialog";
+import { ConnectDialog } from "../ssh/ConnectDialog";
 import { ChangeDialog } from "./ChangeDialog";
 import { ShareDialog } from "./ShareDialog";
 
-export type DialogKind = "change" | "save" | "share";
+export type DialogKind = "change" | "connect" | "save" | "share";
 
 interface Props {
   kind: DialogKind;
@@ -14,6 +15,7 @@ interface Props {
 
 export function InstanceDialogs({ kind, instance, onClose }: Props) {
   if (kind === "change") return <ChangeDialog instance={instance} onClose={onClose} />;
+  if (kind === "connect") return <ConnectDialog instance={instance} onClose={onClose} />;
   if (kind === "share") return <ShareDialog instance={instance} onClose={onClose} />;
   return <SaveDialog instance={instance} onClose={onClose} />;
 }

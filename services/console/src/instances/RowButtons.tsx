@@ -1,5 +1,6 @@
 /** What can be done with an instance, as the buttons of its row; what the user may not do is not there. */
 import {
+  ApiOutlined,
   CaretRightOutlined,
   CodeOutlined,
   DeleteOutlined,
@@ -14,6 +15,8 @@ import type { ReactNode } from "react";
 
 import type { Instance } from "../api/models";
 import type { InstanceRights } from "../workspace/rights";
+import { AppsMenu, VscodeButton } from "./AppButtons";
+import { appsFor } from "./apps";
 import type { DialogKind } from "./InstanceDialogs";
 import { labUrl, terminalUrl } from "./links";
 import { allowedIn, type Allowed } from "./states";
@@ -32,9 +35,11 @@ interface Props {
 
 export function RowButtons({ instance, rights, actions, isolated, wide = false, onOpen }: Props) {
   const can = allowedIn(instance);
+  const apps = appsFor(instance, rights);
   return (
     <div className="row-buttons">
       <MainButton instance={instance} rights={rights} actions={actions} can={can} />
+      {apps.vscode && <VscodeButton instance={instance} app={apps.vscode} />}
       {rights.manage && (
         <Button
           icon={<StopOutlined aria-hidden />}
@@ -53,6 +58,16 @@ export function RowButtons({ instance, rights, actions, isolated, wide = false, 
             icon={<CodeOutlined aria-hidden />}
             disabled={!can.open}
             href={terminalUrl(instance)}
+          />
+        )}
+        {apps.others.length > 0 && <AppsMenu instance={instance} apps={apps.others} wide={wide} />}
+        {rights.terminal && (
+          <Icon
+            label="Connect"
+            wide={wide}
+            icon={<ApiOutlined aria-hidden />}
+            disabled={!can.remove}
+            onClick={() => onOpen("connect")}
           />
         )}
         {rights.save && (

@@ -12,12 +12,15 @@ import { InstancesPage } from "../instances/InstancesPage";
 import { PlatformPage } from "../platform/PlatformPage";
 import { QueuePage } from "../queue/QueuePage";
 import { SnapshotsPage } from "../snapshots/SnapshotsPage";
+import { KeysPage } from "../ssh/KeysPage";
 import { WorkspacePage } from "../workspace/WorkspacePage";
 import { Banners } from "./Banners";
 import { Header, TITLES } from "./Header";
 import { MeContext } from "./me";
-import { useRoute } from "./route";
+import { useRoute, type Page } from "./route";
 import { ScopeContext, useScopeState } from "./scope";
+
+const OF_NO_WORKSPACE: ReadonlySet<Page> = new Set(["platform", "ssh-keys"]);
 
 export function Console() {
   const me = useMe();
@@ -45,13 +48,14 @@ function SignedIn({ me, workspaces }: { me: Me; workspaces: Workspace[] }) {
         <LiveContext value={live}>
           <Header me={me} page={page} />
           <main className="page" id="content" tabIndex={-1}>
-            <Banners me={me} workspace={page === "platform" ? undefined : scope.chosen} />
+            <Banners me={me} workspace={OF_NO_WORKSPACE.has(page) ? undefined : scope.chosen} />
             {page === "instances" && <InstancesPage />}
             {page === "images" && <ImagesPage />}
             {page === "snapshots" && <SnapshotsPage />}
             {page === "queue" && <QueuePage />}
             {page === "workspace" && <WorkspacePage />}
             {page === "platform" && <PlatformPage />}
+            {page === "ssh-keys" && <KeysPage />}
           </main>
         </LiveContext>
       </ScopeContext>

@@ -1,5 +1,5 @@
 /** The bar at the top: name of the workbench, views, state of the connection, and the user. */
-import { DownOutlined, HomeOutlined, LogoutOutlined, SettingOutlined } from "@ant-design/icons";
+import { DownOutlined, HomeOutlined, KeyOutlined, LogoutOutlined, SettingOutlined } from "@ant-design/icons";
 import { Button, Dropdown, Tooltip, type MenuProps } from "antd";
 import { useContext } from "react";
 
@@ -20,6 +20,7 @@ export const TITLES: Record<Page, string> = {
   queue: "Queue",
   workspace: "Workspace",
   platform: "Platform",
+  "ssh-keys": "SSH keys",
 };
 
 export function Header({ me, page }: { me: Me; page: Page }) {
@@ -77,6 +78,7 @@ function LiveMark() {
 
 function UserMenu({ me }: { me: Me }) {
   const items: MenuProps["items"] = [
+    link("ssh-keys", TITLES["ssh-keys"], hrefOf("ssh-keys"), <KeyOutlined aria-hidden />),
     link("home", "Hub home", hubPage(me, "home"), <HomeOutlined aria-hidden />),
     ...(me.admin ? [link("admin", "Hub administration", hubPage(me, "admin"), <SettingOutlined aria-hidden />)] : []),
     { type: "divider" },

@@ -11,6 +11,9 @@ export function useUser(): Me {
   return me;
 }
 
-/** A page of the hub: `home` or `admin`. */
+/** A page of the hub: `home`, `token` or `admin`. */
 export const hubPage = (me: Me, name: string): string =>
   new URL(name, new URL(me.hub_url, document.baseURI)).href;
+
+/** The workbench's address, as `dsw login` takes it. */
+export const hubAddress = (me: Me): string => hubPage(me, "..");

@@ -5,7 +5,7 @@ import { may, mayDeleteCode, rightsOnImage, rightsOnInstance } from "./rights";
 
 const with_ = (...actions: Action[]) => ({ id: "ws", roles: ["owner"], actions }) as unknown as Workspace;
 const ME = { name: "alice", admin: false };
-const NOTHING = { open: false, terminal: false, manage: false, save: false, share: false, history: false };
+const NOTHING = { open: false, terminal: false, ssh: false, manage: false, save: false, share: false, history: false };
 
 describe("what the user may do", () => {
   it("is what the server lists, whatever their roles are called", () => {
@@ -21,6 +21,7 @@ describe("rights on an instance", () => {
     expect(rightsOnInstance(own, ME, with_("instance.use.own", "instance.share.own"))).toEqual({
       open: true,
       terminal: true,
+      ssh: false,
       manage: true,
       save: false,
       share: true,
@@ -36,6 +37,7 @@ describe("rights on an instance", () => {
     expect(rightsOnInstance(other, ME, with_("instance.manage.all", "snapshot.own"))).toEqual({
       open: false,
       terminal: false,
+      ssh: false,
       manage: true,
       save: true,
       share: true,
@@ -49,6 +51,16 @@ describe("rights on an instance", () => {
     expect(view).toEqual({ ...NOTHING, open: true });
     const full = rightsOnInstance({ owner: "bob", access: "full" }, ME, workspace);
     expect(full).toEqual({ ...NOTHING, open: true, terminal: true });
+  });
+
+  it("let enter by SSH whose role does, and who is not held to looking", () => {
+    const ssh = (owner: string, access: "view" | "full" | null, ...actions: Action[]) =>
+      rightsOnInstance({ owner, access }, ME, with_(...actions)).ssh;
+    expect(ssh("alice", null, "instance.ssh")).toBe(true);
+    expect(ssh("bob", "full", "instance.ssh")).toBe(true);
+    expect(ssh("alice", null, "instance.use.own")).toBe(false);
+    expect(ssh("bob", "view", "instance.ssh")).toBe(false);
+    expect(ssh("bob", null, "instance.ssh", "instance.manage.all")).toBe(false);
   });
 
   it("end with the membership", () => {

@@ -5,9 +5,10 @@ export const may = (workspace: Pick<Workspace, "actions"> | undefined, action: A
   workspace?.actions.includes(action) ?? false;
 
 export interface InstanceRights {
-  /** Open it in the browser, and with `full` access its terminal too. */
+  /** Open it in the browser, and with `full` access its terminal, apps and ports too. */
   open: boolean;
   terminal: boolean;
+  ssh: boolean;
   /** Start, stop, change and delete it. */
   manage: boolean;
   save: boolean;
@@ -23,9 +24,11 @@ export function rightsOnInstance(
 ): InstanceRights {
   const own = instance.owner === me.name;
   const manage = may(workspace, own ? "instance.use.own" : "instance.manage.all");
+  const terminal = own ? workspace !== undefined : instance.access === "full";
   return {
     open: own ? workspace !== undefined : instance.access != null,
-    terminal: own ? workspace !== undefined : instance.access === "full",
+    terminal,
+    ssh: terminal && may(workspace, "instance.ssh"),
     manage,
     save: manage && may(workspace, "snapshot.own"),
     share: own ? may(workspace, "instance.share.own") : manage,
