@@ -19,16 +19,17 @@ class DswError(Exception):
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal"
     workspace_id: str | None = None
+    object_id: str = ""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(f"{message} {hint}".strip())
         self.message = message
         self.hint = hint
 
-    def about(self, workspace_id: str | None) -> Self:
-        """This error, of a workspace whose roles stood in the way: the audit log tells, the answer
-        does not."""
-        self.workspace_id = workspace_id
+    def about(self, workspace_id: str | None, object_id: str = "") -> Self:
+        """This error, of a workspace whose roles stood in the way, and of an object that the path
+        does not name: the audit log tells, the answer does not."""
+        self.workspace_id, self.object_id = workspace_id, object_id
         return self
 
     @property

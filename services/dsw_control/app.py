@@ -18,8 +18,10 @@ from dsw_control.api import capacity as capacity_routes
 from dsw_control.api import catalog as catalog_routes
 from dsw_control.api import code_sources as code_source_routes
 from dsw_control.api import credentials as credential_routes
+from dsw_control.api import gateway as gateway_routes
 from dsw_control.api import images as image_routes
 from dsw_control.api import instances, internal, live, login, records, shares, snapshots
+from dsw_control.api import ssh as ssh_routes
 from dsw_control.api import workspaces as workspace_routes
 from dsw_control.api.dependencies import ControlDep
 from dsw_control.api.schemas import Health, Problem
@@ -88,6 +90,7 @@ def create_app(control: Control, *, loops: bool = True) -> FastAPI:
         workspace_routes,
         instances,
         shares,
+        ssh_routes,
         snapshots,
         live,
         records,
@@ -95,6 +98,8 @@ def create_app(control: Control, *, loops: bool = True) -> FastAPI:
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(internal.router)
+    app.include_router(gateway_routes.router)
+    app.include_router(ssh_routes.downloads, prefix=prefix.rstrip("/"))
     _add_health(app, prefix)
     app.include_router(login.router, prefix=prefix.rstrip("/"))
     app.add_middleware(RequestLog)

@@ -55,6 +55,7 @@ class Authenticator:
         key = hashlib.sha256(session_secret.encode()).digest()
         self._fernet = Fernet(base64.urlsafe_b64encode(key))
         self._known: dict[str, tuple[float, Caller]] = {}
+        self._users: dict[str, tuple[float, bool]] = {}
         self._asking: dict[str, asyncio.Task[Caller]] = {}
 
     async def caller(self, token: str, welcome: Welcome | None = None) -> Caller:
@@ -86,6 +87,16 @@ class Authenticator:
                 await welcome(caller.name)
         self._keep(key, now, caller)
         return caller
+
+    async def is_user(self, name: str) -> bool:
+        """Whether the hub has this user, for those who come without a token of its; `name` is one
+        that control has a record of, so that no guesses are kept."""
+        now = time.monotonic()
+        moment, known = self._users.get(name, (-CACHE_SECONDS, False))
+        if now - moment >= CACHE_SECONDS:
+            known = await self._hub.user(name) is not None
+            self._users[name] = (now, known)
+        return known
 
     def _keep(self, key: str, now: float, caller: Caller) -> None:
         """What was kept longest comes first, so that the old is dropped without a look at all."""

@@ -14,6 +14,7 @@ from dsw_control.clock import Clock, now
 from dsw_control.engines.base import Engine
 from dsw_control.hub import Hub
 from dsw_control.records.attempts import Attempts
+from dsw_control.ssh.tickets import Tickets
 from dsw_control.store.database import Database
 
 
@@ -28,6 +29,8 @@ class Control:
     engine: Engine
     auth: Authenticator
     spawner_token: str = field(repr=False)
+    gateway_token: str = field(repr=False)
+    tickets: Tickets
     vault: Vault
     registry_password: str = field(default="", repr=False)
     bus: Bus = field(default_factory=Bus)

@@ -286,6 +286,8 @@ async def _change_environment(
     if body.image is not None and body.image != row.image_id:
         image = await images.usable(session, control, caller, row.workspace_id, body.image)
         row.image_id, row.image_name = image.id, image.name
+        # Another image has its own SSH server, or none: it tells at its start.
+        row.ssh = None
         needs_new = True
     has_container = control.engine.isolated and row.attempt > 0
     if needs_new and has_container and not body.discard_changes:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 import sys
 
-import structlog
 import uvicorn
 
+from dsw import json_logs
 from dsw.errors import ConfigError
-from dsw.secret_files import CONTROL, REGISTRY, SESSION, SPAWNER, VAULT, SecretFiles
+from dsw.secret_files import CONTROL, GATEWAY, REGISTRY, SESSION, SPAWNER, VAULT, SecretFiles
 from dsw.settings import Settings, load
 from dsw_control.app import create_app
 from dsw_control.assets.vault import Vault
@@ -20,12 +19,13 @@ from dsw_control.engines.base import Engine
 from dsw_control.engines.docker import DockerEngine
 from dsw_control.engines.process import ProcessEngine
 from dsw_control.hub import Hub
+from dsw_control.ssh.tickets import Tickets
 from dsw_control.store.database import Database
 
 
 def main() -> None:
     """Read `dsw.toml`, serve until SIGTERM."""
-    _set_up_logs()
+    json_logs.set_up()
     try:
         settings = load()
         control = build(settings)
@@ -73,24 +73,10 @@ def build(settings: Settings) -> Control:
         engine=engine,
         auth=Authenticator(hub, secrets.get(SESSION)),
         spawner_token=secrets.get(SPAWNER),
+        gateway_token=secrets.get(GATEWAY),
+        tickets=Tickets(secrets.get(SESSION)),
         vault=Vault(secrets.get(VAULT)),
         registry_password=password,
-    )
-
-
-def _set_up_logs() -> None:
-    """One JSON object a line, on standard error; libraries from warnings up."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
 
 

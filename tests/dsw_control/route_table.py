@@ -6,9 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.dsw_control.apis import ADMIN
+from tests.stub_hub import instance_token
 
 OWNER, MEMBER = "ada", "bob"
 """The owner and a developer of the workspace `team`. `ADMIN` administrates the platform."""
+
+ITS_SERVER = instance_token(OWNER, "running")
+RUNNING = {"instance_id": "running"}
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH ada@laptop"
 
 WORKSPACE_SIZED = {"limits": {"cpu": 2}, "per_member": {"instances": 3}}
 
@@ -18,10 +23,10 @@ class Ask:
     """A request. Words in braces in `body` stand for ids of the world, as those in the path do.
 
     `world` names other objects than the usual ones for placeholders of the path, `also` actions
-    that are written down beside the route's own.
+    that are written down beside the route's own. `who` may be the headers of an instance.
     """
 
-    who: str = OWNER
+    who: str | dict[str, str] = OWNER
     body: Any = None
     world: dict[str, str] = field(default_factory=dict)
     also: frozenset[str] = frozenset()
@@ -78,16 +83,38 @@ CHANGES: dict[str, Ask] = {
         }
     ),
     "DELETE /credentials/{credential_id}": Ask(),
+    "POST /ssh-keys": Ask(body={"public_key": KEY}),
+    "DELETE /ssh-keys/{key_id}": Ask(),
+    "POST /ssh/tickets": Ask(body={"instance": "running"}),
+    "PUT /instances/{instance_id}/ssh": Ask(
+        ITS_SERVER, {"user": "dsw", "host_key": KEY}, world=RUNNING
+    ),
+    "POST /instances/{instance_id}/ssh/entries": Ask(
+        ITS_SERVER, {"ticket": "sealed"}, world=RUNNING
+    ),
 }
 """By method and path. A route that is not here fails the test: add how it works."""
 
-FROM_AN_INSTANCE = {
+FOR_SERVERS = {
+    "GET /instances/{instance_id}/visitors",
+    "PUT /instances/{instance_id}/ssh",
+    "POST /instances/{instance_id}/ssh/entries",
+    "GET /instances/{instance_id}/ssh/entrants",
+}
+"""Asked by instances with their own token alone."""
+
+WRITTEN_ELSEWHERE = {
+    "PUT /instances/{instance_id}/ssh": "only a host key that changed is, as the instance's act",
+    "POST /instances/{instance_id}/ssh/entries": "that the ticket was given is",
+}
+"""Changes that leave no line of the audit log here, and why."""
+
+FROM_AN_INSTANCE = FOR_SERVERS | {
     "GET /me",
     "GET /instances",
     "GET /instances/{instance_id}",
     "GET /instances/{instance_id}/events",
     "GET /instances/{instance_id}/events/stream",
-    "GET /instances/{instance_id}/visitors",
     "POST /instances/{instance_id}/snapshots",
     "GET /snapshots",
     "GET /snapshots/{snapshot_id}",
@@ -109,6 +136,7 @@ QUERIES = {"GET /audit": "workspace=team&"}
 
 NOT_MATCHED = {
     "DELETE /queue/{instance_id}": "an entry is no object: it is taken out wherever it stands",
+    "PUT /instances/{instance_id}/ssh": "its own server alone knows it, and sends the whole",
     "PATCH /queue/{instance_id}": "a place is asked for among entries that move by themselves",
 }
 """Changes without If-Match, and why."""
@@ -118,5 +146,7 @@ ACTS = {
     "POST /instances/{instance_id}/stop",
     "POST /snapshots/{snapshot_id}/cancel",
     "POST /images/{image_id}/check",
+    "POST /ssh/tickets",
+    "POST /instances/{instance_id}/ssh/entries",
 }
 """Posts that make nothing: doing them twice is doing them once."""

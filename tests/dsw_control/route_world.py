@@ -12,6 +12,7 @@ from tests.dsw_control.apis import ADMIN, Api
 from tests.dsw_control.route_table import MEMBER, OWNER
 
 from dsw.images import ImageSource, ImageUse, Visibility
+from dsw.instances import InstanceState
 from dsw.names import new_id
 from dsw.settings import Settings
 from dsw.snapshots import SnapshotState
@@ -20,7 +21,7 @@ from dsw_control.capacity import groups
 from dsw_control.context import Control
 from dsw_control.engines.process import ProcessEngine
 from dsw_control.main import build
-from dsw_control.store.tables import Image, Snapshot
+from dsw_control.store.tables import Image, Instance, Snapshot
 from dsw_control.tenancy import workspaces
 
 
@@ -35,6 +36,7 @@ class WithoutContainers(ProcessEngine):
 
 
 SPECS = [{"name": "one", "cpu": 1, "memory": "1GiB"}]
+OWN_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJ"
 GROUP = {"name": "local", "cpu": 1, "memory": "64GiB", "cpu_overcommit": 1}
 
 
@@ -105,6 +107,7 @@ async def _fill(api: Api) -> dict[str, str]:
     shares = f"/instances/{world['instance_id']}/shares"
     everybody = {"access": "full"}
     world["share_id"] = (await api.ok(OWNER, "PUT", shares, everybody))["id"]
+    world["key_id"] = (await api.ok(OWNER, "POST", "/ssh-keys", {"public_key": OWN_KEY}))["id"]
     return world
 
 
@@ -142,7 +145,8 @@ async def _instance(api: Api, name: str, image: str, start: bool) -> str:
 
 
 async def _rows(api: Api, workspace: str, world: dict[str, str]) -> dict[str, str]:
-    """What only an engine could make: an image that was saved, and a save that is under way."""
+    """What only an engine could make: an image that was saved, a save that is under way, and an
+    instance that is up."""
     now = api.control.clock()
     saved = Image(
         id=new_id("img"),
@@ -171,4 +175,7 @@ async def _rows(api: Api, workspace: str, world: dict[str, str]) -> dict[str, st
     )
     async with api.control.db.write() as session:
         session.add_all([saved, snapshot])
+        running = await session.get_one(Instance, world["running"])
+        running.state, running.started_at = InstanceState.RUNNING, now
+        running.ssh = {"user": "dsw", "host_key": OWN_KEY}
     return {"saved": saved.id, "snapshot_id": snapshot.id}

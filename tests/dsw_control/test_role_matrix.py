@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import func, select, update
 from tests.conftest import registries
 from tests.dsw_control.apis import ADMIN, Api
-from tests.dsw_control.route_table import CHANGES, OWNER, Ask
+from tests.dsw_control.route_table import CHANGES, FOR_SERVERS, OWNER, Ask
 from tests.dsw_control.route_world import control_in, make_world
 
 from dsw.audit import Outcome
@@ -31,6 +31,7 @@ from dsw_control.store.tables import (
     Instance,
     Member,
     Snapshot,
+    SshKey,
     User,
     Workspace,
 )
@@ -39,7 +40,7 @@ SUBJECT = "sam"
 READ, MANAGE = Action.INSTANCE_READ_ALL, Action.INSTANCE_MANAGE_ALL
 USE, SAVE, SHARE = Action.INSTANCE_USE_OWN, Action.SNAPSHOT_OWN, Action.INSTANCE_SHARE_OWN
 
-OWNED: dict[str, tuple[Action, Action]] = {
+OWNED: dict[str, tuple[Action, Action | None]] = {
     "GET /instances/{instance_id}": (USE, READ),
     "GET /instances/{instance_id}/events": (USE, READ),
     "GET /instances/{instance_id}/events/stream": (USE, READ),
@@ -58,13 +59,12 @@ OWNED: dict[str, tuple[Action, Action]] = {
     "POST /images/{image_id}/check": (Action.IMAGE_ADD, Action.IMAGE_CHANGE),
     "DELETE /images/{image_id}": (Action.IMAGE_DELETE_OWN, Action.IMAGE_DELETE),
     "DELETE /code-sources/{code_source_id}": (Action.CODE_ADD, Action.CODE_MANAGE),
+    "DELETE /ssh-keys/{key_id}": (Action.SSH_KEY_OWN, None),
     "GET /usage": (Action.USAGE_READ_OWN, Action.USAGE_READ),
     "GET /usage.csv": (Action.USAGE_READ_OWN, Action.USAGE_READ),
 }
-"""What it takes to do this to one's own, and to another's. All else is nobody's own."""
-
-FOR_SERVERS = "GET /instances/{instance_id}/visitors"
-"""Asked by instances with their own token alone."""
+"""What it takes to do this to one's own, and to another's (None: nobody may). All else is nobody's
+own."""
 
 WITH_CAPS = {"per_member": {"instances": 3}}
 """A quota as the world has it, divided otherwise."""
@@ -117,6 +117,7 @@ class Matrix:
             for table in (Instance, Snapshot, CodeSource, Image):
                 of_team = table.workspace_id == team
                 await session.execute(update(table).where(of_team).values(owner=self.owner))
+            await session.execute(update(SshKey).values(username=self.owner))
             shown = update(Image).where(Image.workspace_id == team)
             await session.execute(shown.values(visibility=Visibility.WORKSPACE))
 
@@ -211,8 +212,8 @@ async def check(matrix: Matrix, expected: dict[str, bool]) -> None:
 
 def test_every_route_about_ones_own_is_told_from_anothers() -> None:
     own = {route for route, each in ROUTES.items() if each["x-dsw-action"].endswith(".own")}
-    lists = {"GET /instances", "POST /instances", "GET /snapshots", FOR_SERVERS}
-    assert own - lists <= set(OWNED)
+    lists = {"GET /instances", "POST /instances", "GET /snapshots", "GET /ssh-keys"}
+    assert own - lists - FOR_SERVERS - {"POST /ssh-keys"} <= set(OWNED)
     assert set(OWNED) <= set(ROUTES)
 
 
@@ -224,7 +225,7 @@ async def test_a_role_allows_what_the_table_says(
     expected = {}
     for route, operation in ROUTES.items():
         action = OWNED[route][0] if route in OWNED else Action(operation["x-dsw-action"])
-        expected[route] = route != FOR_SERVERS and action in PERMISSIONS[role]
+        expected[route] = route not in FOR_SERVERS and action in PERMISSIONS[role]
     assert not any(
         expected[route] for route in ("POST /workspaces", "DELETE /workspaces/{workspace}")
     )
@@ -244,7 +245,7 @@ async def test_who_has_no_role_there_reaches_nothing_of_it(
     original: tuple[Path, dict[str, str]], tmp_path: Path, role: str, disabled: bool
 ) -> None:
     """Not even what was theirs; only what is about themselves and what is everybody's."""
-    free = {Action.ME_READ, Action.SPEC_LIST}
+    free = {Action.ME_READ, Action.SPEC_LIST, Action.SSH_KEY_OWN}
     # With a role that is no more one is a member who may nothing.
     known = "GET /images" if role == "gone" else "GET /images/{image_id}"
     public = {route for route in ROUTES if route.startswith(known)}
@@ -255,12 +256,13 @@ async def test_who_has_no_role_there_reaches_nothing_of_it(
     await check(Matrix(original[0], tmp_path, original[1], role, disabled=disabled), expected)
 
 
-async def test_a_platform_administrator_may_all_but_run_instances_where_they_are_no_member(
+async def test_a_platform_administrator_may_all_but_run_and_enter_instances_as_no_member(
     original: tuple[Path, dict[str, str]], tmp_path: Path
 ) -> None:
     matrix = Matrix(original[0], tmp_path, original[1], "", owner=OWNER)
-    lists_of_their_own = {"GET /instances", "GET /snapshots"}
-    for route in set(ROUTES) - {FOR_SERVERS} - lists_of_their_own:
+    lists_of_their_own = {"GET /instances", "GET /snapshots", "GET /ssh-keys"}
+    not_theirs = {"POST /instances", "POST /ssh/tickets", "DELETE /ssh-keys/{key_id}"}
+    for route in set(ROUTES) - FOR_SERVERS - lists_of_their_own:
         async with matrix.api() as api:
             answer = await matrix.send(api, route, ADMIN)
-            assert refused(route, answer) is (route == "POST /instances"), (route, answer.text)
+            assert refused(route, answer) is (route in not_theirs), (route, answer.text)

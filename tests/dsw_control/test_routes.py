@@ -23,6 +23,7 @@ from tests.dsw_control.route_table import (
     OWNER,
     QUERIES,
     WHOLE_LISTS,
+    WRITTEN_ELSEWHERE,
     Ask,
 )
 from tests.dsw_control.route_world import control_in, make_world
@@ -124,11 +125,11 @@ async def test_every_route_wants_credentials(world: World, token: str) -> None:
 
 def test_every_change_is_in_the_table() -> None:
     assert sorted(CHANGES) == CHANGING
-    named = FROM_AN_INSTANCE | WHOLE_LISTS | set(NOT_MATCHED) | ACTS
+    named = FROM_AN_INSTANCE | WHOLE_LISTS | set(NOT_MATCHED) | ACTS | set(WRITTEN_ELSEWHERE)
     assert not named - set(ROUTES), "these routes are gone"
 
 
-@pytest.mark.parametrize("route", CHANGING)
+@pytest.mark.parametrize("route", sorted(set(CHANGING) - set(WRITTEN_ELSEWHERE)))
 async def test_every_change_is_written_down_with_its_action(world: World, route: str) -> None:
     before = len(await world.done())
     answer = await world.send(route)

@@ -23,6 +23,7 @@ from dsw_control.store.tables import (
     Instance,
     Share,
     Snapshot,
+    SshKey,
     Workspace,
 )
 
@@ -33,6 +34,7 @@ _TABLES = {
     "credential_id": Credential,
     "code_source_id": CodeSource,
     "share_id": Share,
+    "key_id": SshKey,
 }
 
 
@@ -57,7 +59,7 @@ async def note_refusal(request: Request, error: DswError) -> None:
         hidden = error.workspace_id is not None or await _is_hidden(session, caller, target)
     if isinstance(error, NotFound) and not hidden:
         return
-    named = "/".join(str(value) for value in request.path_params.values())
+    named = error.object_id or "/".join(str(value) for value in request.path_params.values())
     attempt = Attempt(
         caller=caller,
         action=action,
@@ -112,4 +114,6 @@ async def _object(session: AsyncSession, name: str, object_id: str) -> _Target |
         return None
     if isinstance(row, (Image, Snapshot, Credential, CodeSource)):
         return _Target(row.workspace_id, row.owner)
+    if isinstance(row, SshKey):
+        return _Target(None, row.username)
     return None

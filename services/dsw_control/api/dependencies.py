@@ -109,9 +109,17 @@ OnceDep = Annotated[Once | None, Depends(get_once)]
 
 async def require_spawner(request: Request, control: ControlDep) -> None:
     """Only the hub knows this token."""
-    token = bearer(request) or ""
-    if not hmac.compare_digest(token.encode(), control.spawner_token.encode()):
-        raise NotAuthenticated("This route is for the hub.")
+    _require_token(request, control.spawner_token, "This route is for the hub.")
+
+
+async def require_gateway(request: Request, control: ControlDep) -> None:
+    """Only the SSH gateway knows this token."""
+    _require_token(request, control.gateway_token, "This route is for the SSH gateway.")
+
+
+def _require_token(request: Request, expected: str, message: str) -> None:
+    if not hmac.compare_digest((bearer(request) or "").encode(), expected.encode()):
+        raise NotAuthenticated(message)
 
 
 def does(action: Action, *needed: Callable[..., Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from dsw.errors import DswError
 from dsw.roles import Action
 from dsw_control.context import Control
 from dsw_control.records.audit import record
+from dsw_control.ssh.keys import forget_keys
 from dsw_control.store.tables import Member, User, Workspace
 from dsw_control.tenancy.departures import Ended, after_change, announce
 
@@ -39,6 +40,7 @@ async def _lock_out(control: Control, username: str) -> None:
     ended: Ended = []
     async with control.db.write() as session:
         await session.execute(delete(User).where(User.name == username))
+        await forget_keys(session, control, username)
         of_them = select(Member.workspace_id).where(Member.username == username)
         workspaces = await session.scalars(
             select(Workspace)

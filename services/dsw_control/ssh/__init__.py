@@ -1,0 +1,1 @@
+"""Ways into instances by SSH: who may enter which, by which keys and tickets."""
