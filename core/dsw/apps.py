@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from string import Formatter
 from typing import Annotated
+from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator
+from pydantic_core import from_json
 
 from dsw.base import Model
 
@@ -21,14 +25,39 @@ RESERVED = frozenset(
 """Paths of the server itself; no app can be there."""
 
 
+IMAGE_APPS_MAX = 40
+_LABEL_MAX = 20_000
+_NAME = r"^[a-z](?:-?[a-z0-9]){0,29}$"
+_LINE = r"^[^\x00-\x1f\x7f]*$"
+
+PLACEHOLDERS = frozenset({"port", "unix_socket", "base_url"})
+
+
 def _stays_below(path: str) -> str:
-    if ".." in path:
+    if ".." in unquote(path):
         raise ValueError("'..' could lead out of the app; write the path without it")
+    if urlsplit(path).scheme:
+        raise ValueError("a ':' in its first part could make it a whole URL; write '%3A'")
     return path
 
 
-_Text = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]
+def _renders(text: str) -> str:
+    """It can be filled in: a mistake is to be seen here, not when somebody opens the app."""
+    try:
+        fields = [(name, spec or turn) for _, name, spec, turn in Formatter().parse(text)]
+    except ValueError as error:
+        raise ValueError(f"{error}; double the braces that are meant as such") from error
+    for name, more in fields:
+        if name is not None and (name not in PLACEHOLDERS or more):
+            known = ", ".join(f"{{{one}}}" for one in sorted(PLACEHOLDERS))
+            raise ValueError(
+                f"{{{name}}} is none of {known}; double the braces that are meant as such"
+            )
+    return text
 
+
+_Text = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$"), AfterValidator(_renders)]
+_Variable = Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 _Path = Annotated[
     str,
@@ -40,15 +69,15 @@ _Path = Annotated[
 class App(Model):
     """A program that is started at its first use and then reached at `{instance URL}{name}/`.
 
-    In `command`, `environment` and `path`, `{port}` stands for the free port that it is to listen
-    on, `{unix_socket}` for a socket's path (with `unix_socket`), `{base_url}` for the server's own
-    path. Braces that are meant are doubled.
+    In `command` and `environment`, `{port}` stands for the free port that it is to listen on,
+    `{unix_socket}` for a socket's path (with `unix_socket`), `{base_url}` for the server's own
+    path. Braces that are meant as such are doubled.
     """
 
-    name: str = Field(pattern=r"^[a-z](?:-?[a-z0-9]){0,29}$", description="Its path.")
-    title: str = Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")
+    name: str = Field(pattern=_NAME, description="Its path.")
+    title: str = Field(min_length=1, max_length=60, pattern=_LINE)
     command: list[_Text] = Field(min_length=1, max_length=100, description="Program, arguments.")
-    environment: dict[str, _Text] = Field(default_factory=dict, max_length=50)
+    environment: dict[_Variable, _Text] = Field(default_factory=dict, max_length=50)
     path: _Path = Field(default="", description="What is opened below its address.")
     unix_socket: bool = Field(default=False, description="Listens on a socket, not on a port.")
     absolute: bool = Field(
@@ -71,8 +100,8 @@ class App(Model):
 class AppLink(Model):
     """An app that this instance has; `path` is below its URL."""
 
-    name: str = Field(max_length=30)
-    title: str = Field(max_length=60)
+    name: str = Field(pattern=_NAME)
+    title: str = Field(max_length=60, pattern=_LINE)
     path: _Path
 
 
@@ -80,7 +109,9 @@ class OpenPort(Model):
     """A port that something in the instance listens on, reached at `{URL}proxy/{port}/`."""
 
     port: int = Field(ge=1, le=65535)
-    process: str = Field(default="", max_length=100, description="The program's name.")
+    process: str = Field(
+        default="", max_length=100, pattern=_LINE, description="The program's name."
+    )
 
 
 class Endpoints(Model):
@@ -88,3 +119,42 @@ class Endpoints(Model):
 
     apps: list[AppLink] = Field(default_factory=list, max_length=100)
     ports: list[OpenPort] = Field(default_factory=list, max_length=200)
+
+
+def declared(labels: Mapping[str, str]) -> tuple[list[App], str]:
+    """The apps that an image's labels declare, by name, and a sentence on what is wrong with the
+    others, which are left out."""
+    apps, wrong = [], []
+    for label in sorted(label for label in labels if label.startswith(APP_LABEL)):
+        try:
+            apps.append(_of_label(label.removeprefix(APP_LABEL), labels[label]))
+        except ValueError as error:
+            wrong.append(f"{label[:60]!r} ({_first_mistake(error)})")
+    if len(apps) > IMAGE_APPS_MAX:
+        wrong.append(f"all after the first {IMAGE_APPS_MAX}")
+    told = ", ".join(wrong[:3]) + (" and others" if len(wrong) > 3 else "")
+    return apps[:IMAGE_APPS_MAX], f"Labels that declare no app: {told}." if wrong else ""
+
+
+def merged(*sources: Iterable[App]) -> list[App]:
+    """All of them; of several with one name the last."""
+    return list({app.name: app for source in sources for app in source}.values())
+
+
+def _of_label(name: str, text: str) -> App:
+    if len(text) > _LABEL_MAX:
+        raise ValueError(f"longer than {_LABEL_MAX} characters")
+    about = from_json(text)
+    if not isinstance(about, dict):
+        raise ValueError("no JSON object")
+    if "name" in about:
+        raise ValueError("its name is that of the label; leave it out")
+    return App.model_validate({**about, "name": name})
+
+
+def _first_mistake(error: ValueError) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)[:200]
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(map(str, first["loc"]))
+    return f"{where[:60]}: {first['msg'][:200]}" if where else first["msg"][:200]

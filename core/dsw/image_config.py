@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
+from dsw.apps import App, declared
 from dsw.base import View
 from dsw.images import ImageLabels, ImageUse
 
@@ -75,6 +76,16 @@ class ImageConfig(View):
         }
         said = {key: labels.get(f"{LABELS}{key}", "") or guess for key, guess in guessed.items()}
         return ImageLabels(**{key: _clean(text) for key, text in said.items()})
+
+    @property
+    def apps(self) -> list[App]:
+        """The apps that its labels declare well."""
+        return declared((self.config or RunConfig()).labels or {})[0]
+
+    @property
+    def wrong_apps(self) -> str:
+        """A sentence on the labels that declare no app; empty when all do."""
+        return declared((self.config or RunConfig()).labels or {})[1]
 
 
 def read_config(os: object, architecture: object, config: Any) -> ImageConfig:

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from dsw.apps import App, merged
 from dsw.errors import Conflict, DswError, Invalid
 from dsw.instances import Desired, InstanceState, Reason
 from dsw.names import check_server_name, network_name, slug
@@ -128,6 +129,9 @@ def _plan(
         # Instances share the home: Lab would open one's terminals and kernels in another.
         "JUPYTERLAB_WORKSPACES_DIR": f"{seen_home}/.jupyter/lab/workspaces/{row.id}",
     }
+    if settings.vscode.gallery:
+        environment["DSW_VSCODE_GALLERY"] = settings.vscode.gallery
+        environment["DSW_VSCODE_EXTENSIONS"] = ",".join(settings.vscode.extensions)
     if control.engine.isolated:
         environment["HOME"] = HOME
     if settings.images.ca_file and control.engine.isolated:
@@ -145,6 +149,7 @@ def _plan(
         image_name=image.name,
         image_reference=image.reference,
         image_digest=image.digest,
+        apps=merged([App.model_validate(app) for app in image.apps], settings.apps),
         cpu=spec.cpu,
         memory=spec.memory,
         shared_memory=spec.shared_memory,

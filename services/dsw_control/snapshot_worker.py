@@ -184,6 +184,7 @@ class SnapshotWorker:
                 labels=parent.labels,
                 platform=parent.platform,
                 use=ImageUse.INSTANCE,
+                apps=parent.apps,
                 parent_id=row.parent_id,
                 instance_id=row.instance_id,
                 available=True,

@@ -71,7 +71,7 @@ class WorkspaceDockerSpawner(WorkspaceSpawnerMixin, DockerSpawner):  # type: ign
             # Either it is replaced, or a hub that died left it running with a dead token.
             await (self.halt() if resume else self._remove())
         yield Step(undo=self.halt if resume else self._remove)
-        self.run_folder().write(self.get_env(), plan.code)
+        self.run_folder().write(self.get_env(), plan)
         if resume:
             await self.engine.update(self.object_name, docker_args.update_body(plan))
         else:

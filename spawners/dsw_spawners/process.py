@@ -96,6 +96,7 @@ class WorkspaceProcessSpawner(WorkspaceSpawnerMixin, LocalProcessSpawner):  # ty
         if self.plan:
             environment["HOME"] = self.plan.home
             environment["DSW_CODE_FILE"] = str(self.run_folder().path / "code")
+            environment["DSW_APPS_FILE"] = str(self.run_folder().path / "apps")
         return environment
 
     def get_args(self) -> list[str]:
@@ -120,7 +121,7 @@ class WorkspaceProcessSpawner(WorkspaceSpawnerMixin, LocalProcessSpawner):  # ty
 
     def _begin(self, plan: LaunchPlan) -> None:
         environment = self.get_env()
-        self.run_folder().write(environment, plan.code)
+        self.run_folder().write(environment, plan)
         try:
             Path(plan.home).mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._log_file.open("wb") as log:

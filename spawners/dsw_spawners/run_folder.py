@@ -1,5 +1,5 @@
-"""The host folder through which an instance gets its environment and its code source, secrets
-included.
+"""The host folder through which an instance gets its environment, its code source and its apps,
+secrets included.
 
 It is mounted read-only at `/run/dsw`; nothing of it is in the container's own configuration, from
 which images and `docker inspect` would show it.
@@ -14,9 +14,8 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from dsw.code_sources import CodeCheckout
 from dsw.errors import EngineFailed
-from dsw.plan import GID, UID
+from dsw.plan import GID, UID, LaunchPlan
 
 TARGET = "/run/dsw"
 TOKEN = "JUPYTERHUB_API_TOKEN"  # noqa: S105  the name of a variable
@@ -31,15 +30,16 @@ class RunFolder:
         self.path = Path(data_dir).absolute() / "run" / "instances" / instance_id
         self._owner = owner
 
-    def write(self, environment: Mapping[str, str], code: CodeCheckout | None = None) -> None:
-        """Put environment and code source there; `EngineFailed` when it cannot be."""
+    def write(self, environment: Mapping[str, str], plan: LaunchPlan) -> None:
+        """Put environment, code source and apps there; `EngineFailed` when it cannot be."""
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path.mkdir(mode=0o700, exist_ok=True)
             self._give(self.path)
             (self.path / "code").unlink(missing_ok=True)
-            if code is not None:
-                self._put("code", code.model_dump_json())
+            if plan.code is not None:
+                self._put("code", plan.code.model_dump_json())
+            self._put("apps", json.dumps([app.model_dump() for app in plan.apps]))
             self._put("environment", json.dumps(dict(environment)))
         except OSError as error:
             raise EngineFailed(
@@ -56,7 +56,7 @@ class RunFolder:
 
     def clear(self) -> None:
         """Take the secrets away. The folder stays: a kept container mounts it."""
-        for name in ("environment", "code"):
+        for name in ("environment", "code", "apps"):
             with contextlib.suppress(OSError):
                 (self.path / name).unlink(missing_ok=True)
 

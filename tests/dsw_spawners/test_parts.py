@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 from docker.errors import DockerException
+from tests.dsw_spawners.plans import a_plan
 from tests.ports import an_unused_port
 
+from dsw.apps import App
 from dsw.code_sources import CodeCheckout
 from dsw.errors import EngineFailed
 from dsw.events import Phase
@@ -66,12 +68,12 @@ def test_a_long_log_is_cut_to_its_end() -> None:
 
 def test_the_environment_is_replaced_whole_and_taken_away(tmp_path: Path) -> None:
     folder = RunFolder(str(tmp_path), "dsw-a", owner=(os.geteuid(), os.getegid()))
-    folder.write({"JUPYTERHUB_API_TOKEN": "one"})
-    folder.write({"JUPYTERHUB_API_TOKEN": "two"})
+    folder.write({"JUPYTERHUB_API_TOKEN": "one"}, a_plan())
+    folder.write({"JUPYTERHUB_API_TOKEN": "two"}, a_plan())
     file = folder.path / "environment"
     assert json.loads(file.read_text()) == {"JUPYTERHUB_API_TOKEN": "two"}
     assert file.stat().st_mode & 0o777 == 0o400
-    assert [path.name for path in folder.path.iterdir()] == ["environment"]
+    assert sorted(path.name for path in folder.path.iterdir()) == ["apps", "environment"]
     assert folder.token() == "two"
     folder.clear()
     assert folder.path.exists()
@@ -85,20 +87,33 @@ def test_a_code_source_is_there_from_its_start_to_its_stop_only(tmp_path: Path) 
     assert "hidden" not in repr(code)
     folder = RunFolder(str(tmp_path), "dsw-a", owner=(os.geteuid(), os.getegid()))
     file = folder.path / "code"
-    folder.write({}, code)
+    folder.write({}, a_plan(code=code))
     assert CodeCheckout.model_validate_json(file.read_text()) == code
     assert file.stat().st_mode & 0o777 == 0o400
     folder.clear()
     assert not any(folder.path.iterdir())
-    folder.write({}, code)
-    folder.write({})
-    assert [path.name for path in folder.path.iterdir()] == ["environment"]
+    folder.write({}, a_plan(code=code))
+    folder.write({}, a_plan())
+    assert not file.exists()
+
+
+def test_apps_are_handed_over_with_each_start_for_its_server_alone(tmp_path: Path) -> None:
+    app = App(name="board", title="Board", command=["board", "--port={port}"])
+    folder = RunFolder(str(tmp_path), "dsw-a", owner=(os.geteuid(), os.getegid()))
+    file = folder.path / "apps"
+    folder.write({}, a_plan(apps=[app]))
+    assert [App.model_validate(item) for item in json.loads(file.read_text())] == [app]
+    assert file.stat().st_mode & 0o777 == 0o400
+    folder.write({}, a_plan())
+    assert json.loads(file.read_text()) == []
+    folder.clear()
+    assert not file.exists()
 
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("a file where a folder belongs")
     with pytest.raises(EngineFailed, match="cannot be written"):
-        RunFolder(str(tmp_path), "dsw-a").write({})
+        RunFolder(str(tmp_path), "dsw-a").write({}, a_plan())
 
 
 async def test_a_server_that_answers_an_error_page_is_not_ready_yet() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dsw.errors import Conflict, Forbidden
+from dsw.image_config import ImageConfig
 from dsw.images import (
     CredentialKind,
     ImageAdd,
@@ -66,7 +67,7 @@ async def add_image(
         detail = {"name": row.name, "digest": row.digest, "visibility": row.visibility}
         audit.record(session, control, caller, Action.IMAGE_ADD, (row.id, workspace_id), **detail)
     tell(control, row)
-    return with_hint(row, FOR_JOBS if row.use == ImageUse.JOB else "")
+    return with_hint(row, hint_of(found.config))
 
 
 async def change_image(
@@ -118,6 +119,12 @@ def needs_images(control: Control) -> None:
         )
 
 
+def hint_of(config: ImageConfig) -> str:
+    """What is to be said of an image by its configuration."""
+    for_jobs = FOR_JOBS if config.use == ImageUse.JOB else ""
+    return " ".join(filter(None, (for_jobs, config.wrong_apps)))
+
+
 def with_hint(row: Image, hint: str) -> ImageView:
     """The view of a row that was just looked at."""
     return image_view(row).model_copy(update={"hint": hint})
@@ -165,6 +172,7 @@ def _new_row(
         labels=labels,
         platform=found.config.platform,
         use=found.config.use,
+        apps=[app.model_dump() for app in found.config.apps],
         credential=body.credential,
         available=True,
         created_at=control.clock(),

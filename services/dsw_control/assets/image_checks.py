@@ -6,13 +6,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from dsw.errors import Invalid
 from dsw.image_config import ImageConfig
-from dsw.images import ImageSource, ImageUse, ImageView
+from dsw.images import ImageSource, ImageView
 from dsw.plan import RegistryLogin
 from dsw.references import parse_reference
 from dsw.roles import Action
 from dsw_control.access import not_from_an_instance, require_platform
 from dsw_control.assets import registry
-from dsw_control.assets.image_changes import FOR_JOBS, needs_images, theirs, with_hint
+from dsw_control.assets.image_changes import hint_of, needs_images, theirs, with_hint
 from dsw_control.assets.images import login_for, seen
 from dsw_control.assets.registry import Registry
 from dsw_control.auth import Caller
@@ -23,8 +23,8 @@ from dsw_control.store.tables import Image
 
 
 async def check_image(control: Control, caller: Caller, image_id: str) -> ImageView:
-    """Ask engine and registry. What changes is `available`, `platform` and `use`, never the digest:
-    of a tag that names another image by now, the answer's hint tells."""
+    """Ask engine and registry. What changes is `available`, `platform`, `use` and `apps`, never the
+    digest: of a tag that names another image by now, the answer's hint tells."""
     not_from_an_instance(caller)
     needs_images(control)
     async with control.db.read() as session:
@@ -36,11 +36,12 @@ async def check_image(control: Control, caller: Caller, image_id: str) -> ImageV
         row.available = config is not None
         if config is not None:
             row.platform, row.use = config.platform, config.use
+            row.apps = [app.model_dump() for app in config.apps]
         told = {"available": row.available, "use": row.use}
         target = (row.id, row.workspace_id)
         audit.record(session, control, caller, Action.IMAGE_CHANGE, target, **told)
     tell(control, row)
-    return with_hint(row, hint or (FOR_JOBS if row.use == ImageUse.JOB else ""))
+    return with_hint(row, hint or ("" if config is None else hint_of(config)))
 
 
 async def _checkable(session: AsyncSession, caller: Caller, image_id: str) -> Image:

@@ -135,6 +135,7 @@ def _offer(
         image.digest, image.size = found.digest, found.size
         image.platform, image.use = found.config.platform, found.config.use
         image.labels = found.config.contents.model_dump()
+        image.apps = [app.model_dump() for app in found.config.apps]
     if not control.engine.isolated:
         image.use = ImageUse.INSTANCE
     image.description, image.place = official.description, place
