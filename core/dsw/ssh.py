@@ -36,7 +36,7 @@ KEY_TYPES = (
     "sk-ecdsa-sha2-nistp256@openssh.com",
     "ssh-rsa",
 )
-RSA_MIN_BITS = 2048
+RSA_MIN_BITS, RSA_MAX_BITS = 2048, 16_384
 PUBLIC_KEY_MAX = 16_384
 
 
@@ -63,14 +63,8 @@ class PublicKey:
 def public_key(text: str) -> PublicKey:
     """The key in one line of OpenSSH's format (RFC 4253, 6.6); `Invalid` with what is wrong."""
     lines = text.strip().splitlines()
-    if text.lstrip().startswith(("-----BEGIN", "PuTTY-User-Key-File")):
-        raise Invalid(
-            "This is a private key. Keep it to yourself.", "Send the file ending in .pub."
-        )
-    if len(lines) != 1:
-        raise Invalid("A public key is one line.", "Send the content of one file ending in .pub.")
-    kind, _, rest = lines[0].partition(" ")
-    encoded, _, comment = rest.strip().partition(" ")
+    _check_is_public(lines)
+    kind, encoded, comment = [*lines[0].split(maxsplit=2), "", ""][:3]
     if kind not in KEY_TYPES:
         raise Invalid(
             f"{kind[:40]!r} is not a type of key that can be used.",
@@ -81,15 +75,66 @@ def public_key(text: str) -> PublicKey:
         fields = _fields(blob)
     except (binascii.Error, struct.error, ValueError):
         fields = []
-    if len(fields) < 2 or fields[0] != kind.encode():
+    if not fields or fields[0] != kind.encode() or not _fits(kind, fields[1:]):
         raise Invalid("The public key is damaged.", "Copy the whole line of the .pub file.")
-    if kind == "ssh-rsa" and int.from_bytes(fields[2] if len(fields) > 2 else b"") < (
-        1 << (RSA_MIN_BITS - 1)
-    ):
+    if kind == "ssh-rsa" and not RSA_MIN_BITS <= _bits(fields[2]) <= RSA_MAX_BITS:
         raise Invalid(
-            f"An RSA key needs {RSA_MIN_BITS} bits or more.", "Make one: ssh-keygen -t ed25519"
+            f"An RSA key needs {RSA_MIN_BITS} to {RSA_MAX_BITS} bits.",
+            "Make another one with: ssh-keygen -t ed25519",
         )
-    return PublicKey(kind, blob, comment.strip())
+    return PublicKey(kind, blob, comment)
+
+
+def _check_is_public(lines: list[str]) -> None:
+    first = lines[0] if lines else ""
+    if "PRIVATE KEY" in first or first.startswith("PuTTY-User-Key-File"):
+        raise Invalid(
+            "This is a private key. Keep it to yourself.", "Send the file ending in .pub."
+        )
+    if first.startswith("----"):
+        raise Invalid(
+            "This public key is not in OpenSSH's format.",
+            "Turn it into one line with: ssh-keygen -i -f FILE",
+        )
+    if len(lines) != 1:
+        raise Invalid("A public key is one line.", "Send the content of one file ending in .pub.")
+
+
+def _fits(kind: str, fields: list[bytes]) -> bool:
+    """Whether what follows the type is what OpenSSH reads for it, no more and no less."""
+    if kind.startswith("sk-"):
+        # The last is the application that the token made it for, such as `ssh:`.
+        *fields, application = fields or [b""]
+        if not application:
+            return False
+    if kind == "ssh-rsa":
+        return len(fields) == 2 and all(map(_positive, fields)) and _number(fields[0]) >= 3
+    if "ed25519" in kind:
+        return [len(field) for field in fields] == [32]
+    if len(fields) != 2 or fields[0] not in _POINT_BYTES:
+        return False
+    curve, point = fields
+    size = _POINT_BYTES[curve]
+    return curve.decode() in kind and len(point) == size and point.startswith(b"\x04")
+
+
+_POINT_BYTES = {b"nistp256": 65, b"nistp384": 97, b"nistp521": 133}
+"""By curve: the length of an uncompressed point, the only form that OpenSSH takes."""
+
+
+def _positive(mpint: bytes) -> bool:
+    """Whether this is a number above zero in its shortest form (RFC 4251, 5)."""
+    if not mpint or mpint[0] & 0x80:
+        return False
+    return mpint[0] != 0 or (len(mpint) > 1 and bool(mpint[1] & 0x80))
+
+
+def _number(mpint: bytes) -> int:
+    return int.from_bytes(mpint, "big")
+
+
+def _bits(mpint: bytes) -> int:
+    return _number(mpint).bit_length()
 
 
 def _fields(blob: bytes) -> list[bytes]:

@@ -114,6 +114,8 @@ async def _start(control: Control, caller: Caller, row: Instance) -> InstanceVie
 
 
 def _waits(view: InstanceView) -> SshTicketView:
+    if view.state in IS_UP:
+        return _answer(view, message="Its SSH server is coming up.")
     return _answer(view, message=view.message or f"{view.display_name!r} is {view.state}.")
 
 
