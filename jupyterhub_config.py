@@ -10,14 +10,14 @@ import sys
 from dsw import secret_files, settings
 from dsw.errors import ConfigError
 from dsw.secret_files import SecretFiles
-from dsw_spawners import accounts, hub_traits
+from dsw_spawners import accounts, hub_traits, origins
 
 # The database holds password hashes, and is made with the mode that this leaves.
 os.umask(0o077)
 
 try:
     conf = settings.load()
-    hub_traits.refuse_shared_origin(conf)
+    origins.check(conf)
     secrets = SecretFiles(conf.data)
     control_token = secrets.get(secret_files.CONTROL)
     spawner_token = secrets.get(secret_files.SPAWNER)
@@ -56,8 +56,10 @@ c.Authenticator.admin_users = set(conf.hub.admins)
 c.LocalAuthenticator.first_admin = conf.hub.admins[0] if conf.hub.admins else ""
 c.LocalAuthenticator.first_admin_password = admin_password
 
+c.JupyterHub.template_paths = [str(hub_traits.TEMPLATES)]
 if "authenticator_class" not in conf.hub.traits.get("JupyterHub", {}):
-    hub_traits.apply(c, {"JupyterHub": accounts.page_traits(conf.hub.base_url)})
+    c.JupyterHub.template_paths.append(accounts.TEMPLATES)
+    c.JupyterHub.template_vars = accounts.page_variables(conf.hub.base_url)
 
 # What they may do, and the control service.
 c.JupyterHub.custom_scopes = hub_traits.CUSTOM_SCOPES
@@ -80,5 +82,6 @@ c.WorkspaceSpawnerMixin.control_url = conf.control_url
 c.WorkspaceSpawnerMixin.control_token = spawner_token
 c.WorkspaceSpawnerMixin.data_dir = conf.data_dir
 
-# What the operator sets by its usual name has the last word.
+# What the operator sets by its usual name has the last word, but for what keeps origins apart.
 hub_traits.apply(c, conf.hub.traits)
+origins.apply(c, conf.hub)

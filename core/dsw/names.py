@@ -52,6 +52,16 @@ def slug(text: str) -> str:
     return f"{readable}--{tail}"
 
 
+def host_label(user: str) -> str:
+    """The DNS label of a user's own host, never one for two users.
+
+    A plain name stays as it is. Anything else is its `slug` behind `u-`, which keeps `--` from the
+    third and fourth place: there browsers would read an encoded name of another script.
+    """
+    name = slug(user)
+    return f"u-{name}" if "--" in name else name
+
+
 def check_server_name(name: str) -> str:
     """The name itself when the hub accepts it for a named server; `Invalid` otherwise."""
     if len(name) > SERVER_NAME_MAX or not _SERVER_NAME.fullmatch(name):

@@ -44,16 +44,19 @@ def command(name: str, settings: Settings) -> list[str]:
     if name == "control":
         return [str(VENV / "bin/dsw-control")]
     target = f"http://{settings.private_host}:{hub.api_port}"
-    options = {
+    options: dict[str, str | int] = {
         "ip": hub.host,
         "port": hub.port,
         "api-ip": "127.0.0.1",
         "api-port": hub.proxy_api_port,
-        "default-target": target,
+        # With host routing the hub takes its own host alone, as soon as it is there.
+        "default-target": f"{settings.control_url}/elsewhere" if hub.subdomain_host else target,
         "error-target": f"{target}{hub.base_url}hub/error",
     }
     node = shutil.which("node") or "node"
-    return [node, str(PROXY_PROGRAM), *(f"--{key}={value}" for key, value in options.items())]
+    flags = ["--host-routing"] if hub.subdomain_host else []
+    flags += [f"--{key}={value}" for key, value in options.items()]
+    return [node, str(PROXY_PROGRAM), *flags]
 
 
 def secrets_of(name: str, settings: Settings) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -41,7 +42,7 @@ def wait(settings: Settings, supervisor: Supervisor, folders: Folders, step: Ste
     failures: Counter[str] = Counter()
     pids: dict[str, int] = {}
     deadline = time.monotonic() + DEADLINE
-    with httpx.Client(trust_env=False, timeout=5) as client:
+    with httpx.Client(trust_env=False, timeout=5, headers=_host(settings)) as client:
         while True:
             missing = {name: url for name, url in missing.items() if not _answers(client, url)}
             if not missing:
@@ -59,6 +60,12 @@ def wait(settings: Settings, supervisor: Supervisor, folders: Folders, step: Ste
                 what = f"{name} does not answer at {missing[name]} after {DEADLINE:.0f} s"
                 raise Refused(_report(what, folders.logs, name))
             time.sleep(0.2)
+
+
+def _host(settings: Settings) -> dict[str, str]:
+    # The name need not lead to this machine from here.
+    host = urlsplit(settings.hub.subdomain_host).netloc
+    return {"Host": host} if host else {}
 
 
 def _answers(client: httpx.Client, url: str) -> bool:

@@ -8,11 +8,11 @@ import signal
 import time
 from pathlib import Path
 
-from dsw import secret_files
+from dsw import origins, secret_files
 from dsw import settings as dsw_settings
 from dsw.secret_files import SecretFiles
-from dsw.settings import Settings
-from dsw_spawners.hub_traits import refuse_shared_origin
+from dsw.settings import HubSettings, Settings
+from dsw_spawners.origins import check as check_origins
 from workbench import certificates, down, engine, images, network, node, ready, settings_file
 from workbench.arguments import ROOT
 from workbench.folders import Folders
@@ -90,7 +90,7 @@ def configure(arguments: argparse.Namespace, folders: Folders, step: Step) -> Se
             f"{path} says data_dir = {settings.data_dir!r}, but it lies in {folders.data}. "
             "Correct data_dir in it, or call with --data-dir and that directory."
         )
-    refuse_shared_origin(settings)
+    check_origins(settings)
     return settings
 
 
@@ -105,20 +105,31 @@ def _with_private_host(settings: Settings, folders: Folders, gateway: str) -> Se
 
 def announcement(settings: Settings, elapsed: float) -> str:
     """What people need to log in. Printed to the caller only, written to no log."""
-    address = settings.hub.public_url or ready.address(settings) + settings.hub.base_url
+    hub = settings.hub
+    address = origins.public_url(hub) or ready.address(settings) + hub.base_url
     secrets = SecretFiles(settings.data)
-    admin = settings.hub.admins[0] if settings.hub.admins else ""
+    admin = hub.admins[0] if hub.admins else ""
     lines = ["", f"The workbench runs at {address}  (after {elapsed:.1f} s)"]
-    own = settings.hub.traits.get("JupyterHub", {}).get("authenticator_class")
+    own = hub.traits.get("JupyterHub", {}).get("authenticator_class")
     if admin and not own:
         lines += [
             f"  user      {admin}",
             f"  password  {secrets.make_password(secret_files.ADMIN)}",
             f"            (as generated; kept in {_short(secrets.path(secret_files.ADMIN))})",
         ]
+    lines.append(_origins(hub))
     if settings.engine.kind == "process":
         lines.append("Instances are local processes here: no isolation, no images, no snapshots.")
     return "\n".join([*lines, "Stop it with scripts/down.", ""])
+
+
+def _origins(hub: HubSettings) -> str:
+    if hub.subdomain_host:
+        return f"Each user has an origin of their own, such as {origins.user_origin(hub, 'alice')}."
+    return (
+        "All users share one origin: an instance can act in the name of whoever opens it. "
+        "hub.subdomain_host gives each an own one."
+    )
 
 
 def stay(supervisor: Supervisor, folders: Folders, text: str) -> int:

@@ -18,9 +18,10 @@ from dsw_control.api import capacity as capacity_routes
 from dsw_control.api import catalog as catalog_routes
 from dsw_control.api import code_sources as code_source_routes
 from dsw_control.api import credentials as credential_routes
+from dsw_control.api import elsewhere, instances, internal, live, login, records, shares, snapshots
+from dsw_control.api import endpoints as endpoint_routes
 from dsw_control.api import gateway as gateway_routes
 from dsw_control.api import images as image_routes
-from dsw_control.api import instances, internal, live, login, records, shares, snapshots
 from dsw_control.api import ssh as ssh_routes
 from dsw_control.api import workspaces as workspace_routes
 from dsw_control.api.dependencies import ControlDep
@@ -28,6 +29,7 @@ from dsw_control.api.schemas import Health, Problem
 from dsw_control.assets import credentials
 from dsw_control.assets.image_removal import Discards
 from dsw_control.assets.official import OfficialImages
+from dsw_control.body_limit import BodyLimit
 from dsw_control.ca_bundle import write_bundle
 from dsw_control.capacity import groups, queue, reaper
 from dsw_control.context import Control
@@ -91,6 +93,7 @@ def create_app(control: Control, *, loops: bool = True) -> FastAPI:
         instances,
         shares,
         ssh_routes,
+        endpoint_routes,
         snapshots,
         live,
         records,
@@ -98,10 +101,12 @@ def create_app(control: Control, *, loops: bool = True) -> FastAPI:
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(internal.router)
+    app.include_router(elsewhere.router)
     app.include_router(gateway_routes.router)
     app.include_router(ssh_routes.downloads, prefix=prefix.rstrip("/"))
     _add_health(app, prefix)
     app.include_router(login.router, prefix=prefix.rstrip("/"))
+    app.add_middleware(BodyLimit)
     app.add_middleware(RequestLog)
     return app
 

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
+from dsw.origins import user_origin
 from dsw.settings import Settings
 from dsw_control.assets.vault import Vault
 from dsw_control.auth import Authenticator
@@ -42,6 +43,8 @@ class Control:
     wake_discards: asyncio.Event = field(default_factory=asyncio.Event)
 
     def url_of(self, owner: str, name: str) -> str:
-        """The path of an instance below the hub's public address."""
-        base = self.settings.hub.base_url
+        """The address of an instance: a path below the workbench's own, or absolute where each user
+        has an origin of their own."""
+        hub = self.settings.hub
+        base = f"{user_origin(hub, owner)}{hub.base_url}"
         return f"{base}user/{quote(owner, safe='')}/{quote(name, safe='')}/"

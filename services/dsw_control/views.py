@@ -11,7 +11,7 @@ from dsw_control.store.tables import Image, Instance, Snapshot
 
 
 def instance_view(control: Control, row: Instance, access: Access | None = None) -> InstanceView:
-    """An instance with the path of its server; `access` is that of a visitor."""
+    """An instance with the address of its server; `access` is that of a visitor."""
     fields = {name: getattr(row, name) for name in _FIELDS}
     url = control.url_of(row.owner, row.name)
     return InstanceView(**fields, queue=row.queue_place, access=access, url=url)

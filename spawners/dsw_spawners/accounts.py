@@ -16,6 +16,8 @@ from tornado import web
 from traitlets import Unicode, default
 
 BCRYPT_MAX_BYTES = 72
+TEMPLATES: str = TEMPLATE_DIR
+"""The account pages."""
 
 
 class SameOriginOnly:
@@ -131,12 +133,7 @@ class LocalAuthenticator(NativeAuthenticator):  # type: ignore[misc]
         return [(path, own.get(page, page)) for path, page in pages if path != "/login"]
 
 
-def page_traits(base_url: str) -> dict[str, Any]:
-    """Traits of JupyterHub that link the account pages from the login page and the menu."""
+def page_variables(base_url: str) -> dict[str, Any]:
+    """What the hub's pages say to link the account pages from the login page."""
     signup = f'<a href="{base_url}hub/signup">Ask for an account</a>'
-    return {
-        "template_paths": [TEMPLATE_DIR],
-        "template_vars": {
-            "announcement_login": f"New here? {signup}; an administrator approves it."
-        },
-    }
+    return {"announcement_login": f"New here? {signup}; an administrator approves it."}

@@ -1,15 +1,15 @@
-"""What the hub grants to whom: scopes and roles as data, and the rules of its public address."""
+"""What the hub grants to whom, scopes and roles as data, and its own pages."""
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from dsw.errors import ConfigError
-from dsw.settings import Settings
-
 SERVICE = "dsw"
+
+TEMPLATES = Path(__file__).with_name("templates")
+"""Pages that take the place of the hub's."""
 
 CUSTOM_SCOPES = {
     "custom:dsw:instance": {
@@ -71,30 +71,6 @@ def control_service(url: str, token: str) -> dict[str, Any]:
         "oauth_no_confirm": True,
         "display": True,
     }
-
-
-def refuse_shared_origin(settings: Settings) -> None:
-    """`ConfigError` when people's servers would share one public origin without being told so."""
-    hub = settings.hub
-    if hub.allow_shared_origin or _is_loopback(hub.host):
-        return
-    if hub.traits.get("JupyterHub", {}).get("subdomain_host"):
-        return
-    raise ConfigError(
-        f"hub.host = {hub.host!r} is a public address, and all users would share one origin: "
-        "an instance could then act in another user's name.",
-        "Listen on 127.0.0.1, or, where all users trust each other, accept that with "
-        "hub.allow_shared_origin = true. An origin per user (subdomain_host) is not supported yet.",
-    )
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def apply(config: Any, traits: Mapping[str, Mapping[str, Any]]) -> None:

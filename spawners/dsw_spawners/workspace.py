@@ -30,6 +30,8 @@ from dsw_spawners.steps import StartFailed, Step
 from dsw_spawners.timeline import Timeline
 
 UNDO_SECONDS = 20
+OTHERS = frozenset({"same-site", "cross-site"})
+"""What `Sec-Fetch-Site` says of a page of another origin."""
 
 
 class Refused(SpawnException):  # type: ignore[misc]
@@ -155,6 +157,12 @@ class WorkspaceSpawnerMixin(Spawner):  # type: ignore[misc]
         finally:
             self.run_folder().remove()
             self._tell(PhaseReport(attempt=self.attempt, phase=Phase.DELETED))
+
+    async def get_options_form(self) -> str:
+        """A start on the hub's page is asked for again when a page of another origin led there."""
+        if self.handler and self.handler.request.headers.get("Sec-Fetch-Site") in OTHERS:
+            return "<p>A page outside of the hub asks for this start.</p>"
+        return str(await super().get_options_form() or "")
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """The steps of the current start, for the hub's progress page."""

@@ -12,7 +12,7 @@ from tests.hubs import PROJECT, write_config
 
 from dsw.errors import ConfigError
 from dsw.settings import Settings
-from dsw_spawners import hub_traits
+from dsw_spawners import origins
 
 
 def run_hub(config: Path) -> subprocess.CompletedProcess[str]:
@@ -80,10 +80,10 @@ def test_a_secret_that_others_can_read_ends_the_hub(tmp_path: Path) -> None:
 def test_who_may_share_an_origin(hub: dict[str, object], allowed: bool) -> None:
     settings = Settings.model_validate({"hub": hub})
     if allowed:
-        hub_traits.refuse_shared_origin(settings)
+        origins.check(settings)
     else:
         with pytest.raises(ConfigError, match="share one origin"):
-            hub_traits.refuse_shared_origin(settings)
+            origins.check(settings)
 
 
 def test_the_operator_s_traits_have_the_last_word(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from unicodedata import category
+from urllib.parse import urljoin
 
 import typer
 from pydantic import BaseModel
@@ -107,8 +108,7 @@ def show_lines(lines: Iterable[str]) -> None:
 
 def lab_url(hub: str, instance: InstanceView) -> str:
     """Where an instance's JupyterLab is; `hub` is the hub's public address."""
-    origin = "/".join(hub.split("/", 3)[:3])
-    return f"{origin}{instance.url}lab"
+    return f"{urljoin(hub, instance.url)}lab"
 
 
 def duration(seconds: float) -> str:

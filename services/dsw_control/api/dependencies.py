@@ -12,15 +12,13 @@ from fastapi import Depends, Header, Query, Request
 
 from dsw.errors import Invalid, NotAuthenticated
 from dsw.roles import Action
+from dsw_control.api.browsers import SAFE, SESSION_COOKIE, cookie, refuse_elsewhere
 from dsw_control.auth import Caller, Session, check_xsrf
 from dsw_control.context import Control
 from dsw_control.records.idempotency import Once, request_hash
 from dsw_control.store.paging import CURSOR_MAX, PageRequest
 from dsw_control.tenancy import workspaces
 
-SESSION_COOKIE = "dsw-session"
-XSRF_COOKIE = "dsw-xsrf"
-SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _ONCE_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -41,7 +39,7 @@ def bearer(request: Request) -> str | None:
 
 def session_of(request: Request, control: Control) -> Session | None:
     """The session of a browser."""
-    return control.auth.session(request.cookies.get(SESSION_COOKIE))
+    return control.auth.session(cookie(request, control.settings, SESSION_COOKIE))
 
 
 async def get_caller(request: Request, control: ControlDep) -> Caller:
@@ -53,6 +51,7 @@ async def get_caller(request: Request, control: ControlDep) -> Caller:
             raise NotAuthenticated(
                 "You are not logged in.", f"Log in at {control.settings.service_prefix}login"
             )
+        refuse_elsewhere(request, control.settings)
         if request.method not in SAFE:
             check_xsrf(session, request.headers.get("x-dsw-xsrf"))
         token = session.token

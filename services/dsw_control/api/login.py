@@ -12,13 +12,16 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response
 
 from dsw.errors import NotAuthenticated, NotFound, Unavailable
-from dsw_control.api.dependencies import (
+from dsw_control.api.browsers import (
     SESSION_COOKIE,
+    STATE_COOKIE,
     XSRF_COOKIE,
-    ControlDep,
-    caller_of_token,
-    session_of,
+    cookie,
+    delete_cookie,
+    is_from_elsewhere,
+    set_cookie,
 )
+from dsw_control.api.dependencies import ControlDep, caller_of_token, session_of
 from dsw_control.auth import SESSION_SECONDS
 from dsw_control.context import Control
 
@@ -26,7 +29,6 @@ router = APIRouter(include_in_schema=False)
 
 STATIC = Path(__file__).parents[1] / "static"
 CLIENT_ID = "service-dsw"
-STATE_COOKIE = "dsw-login"
 STATE_SECONDS = 600
 CSP = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -45,7 +47,7 @@ async def login(request: Request, control: ControlDep, next: str = "") -> Respon
     query = urlencode(
         {
             "client_id": CLIENT_ID,
-            "redirect_uri": f"{prefix}oauth_callback",
+            "redirect_uri": _redirect_uri(control),
             "response_type": "code",
             "state": state,
             "code_challenge": challenge,
@@ -56,7 +58,8 @@ async def login(request: Request, control: ControlDep, next: str = "") -> Respon
         f"{control.settings.hub.base_url}hub/api/oauth2/authorize?{query}", status_code=302
     )
     kept = {"state": state, "verifier": verifier, "next": safe_next(prefix, next)}
-    _set_cookie(request, control, answer, (STATE_COOKIE, control.auth.seal(kept)), STATE_SECONDS)
+    state_cookie = (STATE_COOKIE, control.auth.seal(kept))
+    set_cookie(request, control.settings, answer, state_cookie, STATE_SECONDS)
     return answer
 
 
@@ -65,7 +68,7 @@ async def oauth_callback(
     request: Request, control: ControlDep, code: str = "", state: str = "", error: str = ""
 ) -> Response:
     """The hub sends the browser back with a code; it becomes a session."""
-    kept = control.auth.unseal(request.cookies.get(STATE_COOKIE, ""), STATE_SECONDS)
+    kept = control.auth.unseal(cookie(request, control.settings, STATE_COOKIE), STATE_SECONDS)
     if kept is None or not secrets.compare_digest(kept["state"].encode(), state.encode()):
         # An old tab, or another page's attempt: begin anew.
         return RedirectResponse(f"{control.settings.service_prefix}login", status_code=302)
@@ -78,28 +81,30 @@ async def oauth_callback(
             "grant_type": "authorization_code",
             "code": code,
             "code_verifier": kept["verifier"],
-            "redirect_uri": f"{control.settings.service_prefix}oauth_callback",
+            "redirect_uri": _redirect_uri(control),
         }
     )
     await caller_of_token(control, token)
     session = control.auth.new_session(token)
     answer = RedirectResponse(kept["next"], status_code=302)
     sealed = control.auth.seal(session.model_dump())
-    _set_cookie(request, control, answer, (SESSION_COOKIE, sealed), SESSION_SECONDS)
-    _set_cookie(request, control, answer, (XSRF_COOKIE, session.xsrf), SESSION_SECONDS, False)
-    answer.delete_cookie(STATE_COOKIE, path=control.settings.service_prefix)
+    for kept_cookie in ((SESSION_COOKIE, sealed), (XSRF_COOKIE, session.xsrf)):
+        set_cookie(request, control.settings, answer, kept_cookie, SESSION_SECONDS)
+    delete_cookie(control.settings, answer, STATE_COOKIE)
     return answer
 
 
 @router.get("/logout")
 async def logout(request: Request, control: ControlDep) -> Response:
     """Forget the session, then let the hub end its own."""
+    if is_from_elsewhere(request, control.settings):
+        return RedirectResponse(control.settings.service_prefix, status_code=302)
     session = session_of(request, control)
     if session is not None:
         control.auth.forget(session.token)
     answer = RedirectResponse(f"{control.settings.hub.base_url}hub/logout", status_code=302)
     for name in (SESSION_COOKIE, XSRF_COOKIE):
-        answer.delete_cookie(name, path=control.settings.service_prefix)
+        delete_cookie(control.settings, answer, name)
     return answer
 
 
@@ -137,22 +142,7 @@ def safe_next(prefix: str, target: str) -> str:
     return target if clean and target.startswith(prefix) and "//" not in target else prefix
 
 
-def _set_cookie(
-    request: Request,
-    control: Control,
-    answer: Response,
-    cookie: tuple[str, str],
-    seconds: int,
-    http_only: bool = True,
-) -> None:
-    name, value = cookie
-    forwarded = request.headers.get("x-forwarded-proto", request.url.scheme)
-    answer.set_cookie(
-        name,
-        value,
-        max_age=seconds,
-        path=control.settings.service_prefix,
-        httponly=http_only,
-        secure=forwarded.split(",")[0].strip() == "https",
-        samesite="lax",
-    )
+def _redirect_uri(control: Control) -> str:
+    """As the hub made it for this service: a path where all users share one origin."""
+    settings = control.settings
+    return f"{settings.hub.subdomain_host}{settings.service_prefix}oauth_callback"
