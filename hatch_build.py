@@ -39,5 +39,5 @@ class ProjectBuildHook(BuildHookInterface):  # type: ignore[type-arg]
 
 def _dockerfiles(root: Path) -> dict[str, str]:
     folders = [path.parent for path in root.glob("images/*/Dockerfile")] + [root / "images/common"]
-    files = (path for folder in sorted(folders) for path in sorted(folder.iterdir()))
+    files = (path for folder in sorted(folders) for path in sorted(folder.rglob("*")))
     return {str(path): f"dsw/_{path.relative_to(root)}" for path in files if path.is_file()}

@@ -29,6 +29,7 @@ _PASSED_ON = (
     "HTTPS_PROXY",
     "NO_PROXY",
     "PIP_INDEX_URL",
+    "NPM_CONFIG_REGISTRY",
 )
 
 
