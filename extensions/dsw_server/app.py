@@ -12,6 +12,9 @@ from dsw_server.control import Control
 from dsw_server.guard import Guard
 from dsw_server.handlers import routes
 from dsw_server.metrics import Sampler
+from dsw_server.ssh import Ssh
+from dsw_server.ssh_handler import SSH_PATH, SshHandler
+from dsw_server.url_token import accept_url_tokens
 from dsw_server.visitors import Visitors
 
 HUB_ANSWER_MAX_AGE = 10
@@ -33,17 +36,21 @@ class DswServer(ExtensionApp):
         self.control = Control(os.environ)
         self.checkout = Checkout(os.environ, self.log)
         self.handlers.extend(routes(self.control, Sampler(), self.checkout))
+        self.ssh = Ssh(self.control, os.environ, self.log)
+        self.handlers.append((f"/{SSH_PATH}", SshHandler, {"ssh": self.ssh}))
         self.guard = guard_for(self.serverapp, self.control)
 
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
         """Clone the code source once the server answers: a start waits for no repository, and
         shares its CPU with none."""
         self.checkout.start()
+        self.ssh.start()
         if self.guard is not None:
             self.guard.start()
 
     async def stop_extension(self) -> None:
-        """End a clone that is under way, and close the connections to control."""
+        """End SSH sessions and a clone that is under way, and close the connections to control."""
+        await self.ssh.stop()
         await self.checkout.stop()
         if self.guard is not None:
             self.guard.stop()
@@ -59,13 +66,16 @@ def guard_for(serverapp: Any, control: Control) -> Guard | None:
 
 
 def apply_defaults(serverapp: Any) -> None:
-    """Trust the hub's answers for 10 s only, and let the instance's own pages frame Lab.
+    """Trust the hub's answers for 10 s only, let the instance's own pages frame Lab, and take
+    tokens from websockets' URLs.
 
     Runs before JupyterHub's own extension, which forbids framing where nothing was said.
     """
     headers = serverapp.web_app.settings.setdefault("headers", {})
     headers.setdefault("Content-Security-Policy", "frame-ancestors 'self'")
     hub_auth = getattr(serverapp.identity_provider, "hub_auth", None)
+    if hub_auth is not None:
+        accept_url_tokens(hub_auth)
     chosen = any("cache_max_age" in serverapp.config[name] for name in ("HubAuth", "HubOAuth"))
     if hub_auth is not None and not chosen:
         hub_auth.cache_max_age = HUB_ANSWER_MAX_AGE

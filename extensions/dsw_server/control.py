@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dsw.snapshots import SnapshotCreate
 
 TIMEOUT = httpx.Timeout(20.0, connect=5.0)
+NO_CONTENT = 204
 
 
 class Control:
@@ -73,11 +74,26 @@ class Control:
         """Visitors: who else may use this instance, and how far."""
         return await self._call("GET", f"instances/{self._instance_id}/visitors")
 
+    async def put_ssh(self, host: dict[str, str]) -> None:
+        """Tell how this instance is reached by SSH, as an SshHost."""
+        await self._call("PUT", f"instances/{self._instance_id}/ssh", json=host)
+
+    async def ssh_entry(self, ticket: str) -> Any:
+        """SshEntry: whose ticket this is, and the keys they may log in with."""
+        path = f"instances/{self._instance_id}/ssh/entries"
+        return await self._call("POST", path, json={"ticket": ticket})
+
+    async def ssh_entrants(self) -> Any:
+        """SshEntrants: who may be here by SSH now, and with which keys."""
+        return await self._call("GET", f"instances/{self._instance_id}/ssh/entrants")
+
     async def _call(self, method: str, path: str, **options: Any) -> Any:
         if not (self._url and self._instance_id and self._token):
             raise NotFound("This server was not started by the workbench.")
         try:
             response = await self._http.request(method, path, **options)
+            if response.status_code == NO_CONTENT:
+                return None
             body = response.json()
             if not isinstance(body, dict):
                 raise ValueError("not an object")

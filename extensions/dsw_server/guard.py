@@ -15,8 +15,9 @@ from weakref import WeakSet
 from tornado import web
 
 from dsw.errors import DswError, Unavailable
+from dsw_server.lately import FRESH
 from dsw_server.viewing import may_view
-from dsw_server.visitors import FRESH, Visitors
+from dsw_server.visitors import Visitors
 
 INSTANCE_SCOPE = "custom:dsw:instance!server="
 POLICY_VIOLATION = 1008

@@ -19,8 +19,9 @@ from tests.polling import eventually
 
 from dsw.errors import Unavailable
 from dsw_server.guard import INSIDE_ONLY, NOT_SHARED, VIEW_ONLY
+from dsw_server.lately import FRESH, STALE
 from dsw_server.viewing import may_view
-from dsw_server.visitors import FRESH, STALE, Visitors
+from dsw_server.visitors import Visitors
 
 NOTEBOOK = {
     "cells": [],
