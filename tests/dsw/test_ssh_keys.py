@@ -44,7 +44,8 @@ MODULUS = rsa.generate_private_key(65537, 2048).public_key().public_numbers().n
 def made(kind: str, folder: Path, *options: str) -> Path:
     """The public file of a new key pair."""
     file = folder / "key"
-    command = ["ssh-keygen", "-q", "-t", kind, *options, "-N", "", "-C", "ada@laptop", "-f", str(file)]
+    named = ["-N", "", "-C", "ada@laptop", "-f", str(file)]
+    command = ["ssh-keygen", "-q", "-t", kind, *options, *named]
     subprocess.run(command, check=True, timeout=60)
     return file.with_suffix(".pub")
 
