@@ -38,18 +38,20 @@ export function RowButtons({ instance, rights, actions, isolated, wide = false, 
   const apps = appsFor(instance, rights);
   return (
     <div className="row-buttons">
-      <MainButton instance={instance} rights={rights} actions={actions} can={can} />
-      {apps.vscode && <VscodeButton instance={instance} app={apps.vscode} />}
-      {rights.manage && (
-        <Button
-          icon={<StopOutlined aria-hidden />}
-          disabled={!can.stop}
-          loading={can.stop && actions.busy === instance.id}
-          onClick={() => actions.stop(instance)}
-        >
-          Stop
-        </Button>
-      )}
+      <span className="main-buttons">
+        <MainButton instance={instance} rights={rights} actions={actions} can={can} />
+        {apps.vscode && <VscodeButton instance={instance} app={apps.vscode} />}
+        {rights.manage && (
+          <Button
+            icon={<StopOutlined aria-hidden />}
+            disabled={!can.stop}
+            loading={can.stop && actions.busy === instance.id}
+            onClick={() => actions.stop(instance)}
+          >
+            Stop
+          </Button>
+        )}
+      </span>
       <span className={wide ? "row-buttons" : "icon-buttons"}>
         {rights.terminal && (
           <Icon

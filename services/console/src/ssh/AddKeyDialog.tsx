@@ -15,25 +15,20 @@ import { commentOf, KEY_MAX, keyProblem } from "./publicKey";
 export function AddKeyDialog({ onClose }: { onClose: () => void }) {
   const [title, setTitle] = useState("");
   const [key, setKey] = useState("");
-  const [fileProblem, setFileProblem] = useState<string>();
+  const [problem, setProblem] = useState<string>();
   const keyOf = useOnceKey();
   const add = useAction({ run: (body: SshKeyAdd) => sshCalls.addKey(body, keyOf(body)), lists: ["sshKeys"] });
   const refusal = wasRefused(add.error) ? sentenceOf(add.error) : undefined;
-  const problem = fileProblem ?? keyProblem(key);
 
-  function change(text: string): void {
-    add.reset();
-    setFileProblem(undefined);
-    setKey(text);
-  }
-
-  async function read(file: File): Promise<void> {
-    // The longest text that is looked at; anything longer is no key.
-    const text = await file.slice(0, KEY_MAX + 1).text();
+  function take(text: string): void {
     const wrong = keyProblem(text);
-    change(wrong ? "" : text.trim());
-    setFileProblem(wrong);
+    add.reset();
+    setProblem(wrong);
+    setKey(wrong ? "" : text);
   }
+
+  // Somewhat more than the longest key: what is longer is none, and not read in full.
+  const read = async (file: File): Promise<void> => take((await file.slice(0, 2 * KEY_MAX).text()).trim());
 
   return (
     <FormDialog
@@ -43,12 +38,12 @@ export function AddKeyDialog({ onClose }: { onClose: () => void }) {
       onClose={onClose}
       pending={add.isPending}
       error={refusal ? null : add.error}
-      disabled={!key.trim() || problem !== undefined}
+      disabled={!key.trim()}
     >
       <TextField
         label="Public key"
         value={key}
-        onChange={change}
+        onChange={take}
         rows={4}
         mono
         autoFocus
@@ -57,6 +52,7 @@ export function AddKeyDialog({ onClose }: { onClose: () => void }) {
         help="One line: the content of a file ending in .pub, such as ~/.ssh/id_ed25519.pub."
       />
       <Upload
+        className="field-foot"
         showUploadList={false}
         beforeUpload={(file) => {
           void read(file);

@@ -4,7 +4,7 @@ import { Typography } from "antd";
 export function Command({ label, text }: { label: string; text: string }) {
   return (
     <div className="command">
-      <pre tabIndex={0}>{text}</pre>
+      <pre>{text}</pre>
       <Typography.Text copyable={{ text, tooltips: [`Copy ${label}`, "Copied"] }} />
     </div>
   );

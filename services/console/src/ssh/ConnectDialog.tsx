@@ -75,7 +75,11 @@ function Hints({ instance }: { instance: Instance }) {
   );
 }
 
-const STARTS = "It is not running. --start in the commands below starts it and waits until it is up.";
+const STARTS = (
+  <>
+    It is not running. <code>--start</code> in the commands below starts it and waits until it is up.
+  </>
+);
 const NOT_UP = "It is not running. Only its owner can start it.";
 const NO_SERVER =
   "This instance has not told of an SSH server. Its image may have none; those of this workbench do.";

@@ -79,9 +79,9 @@ const columns = (remove: (key: SshKey) => void): Column<SshKey>[] => [
       </>
     ),
   },
-  { key: "added", title: "Added", width: "9em", render: ({ created_at: at }) => <Ago at={at} /> },
+  { key: "key-added", title: "Added", width: "9em", render: ({ created_at: at }) => <Ago at={at} /> },
   {
-    key: "used",
+    key: "key-used",
     title: "Last used",
     width: "9em",
     render: ({ last_used_at: at }) => (at ? <Ago at={at} /> : <span className="quiet">never</span>),

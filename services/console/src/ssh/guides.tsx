@@ -19,7 +19,7 @@ export function TerminalGuide({ instance, commands }: Props) {
   const alias = aliasOf(instance, useUser());
   return (
     <>
-      <Step text="Once on your computer, log in:">
+      <Step text="Once on your computer, log in with dsw, the workbench's command line:">
         <Command label="the login" text={commands.login} />
       </Step>
       <Step text="Open a shell, or run one command by putting it behind:">
