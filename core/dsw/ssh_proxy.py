@@ -110,9 +110,11 @@ def login() -> tuple[str, str]:
     return url.rstrip("/") + "/", token
 
 
-def _split(url: str) -> SplitResult:
-    """The parts of a web address; `Refused` when it is none."""
+def _split(url: str, *below: str) -> SplitResult:
+    """The parts of a web address, joined with others; `Refused` when it is none."""
     try:
+        for each in below:
+            url = urljoin(url, each)
         parts = urlsplit(url)
         if parts.scheme in ("http", "https") and parts.hostname and _port(parts):
             return parts
@@ -148,7 +150,7 @@ def wait_for_ticket(url: str, token: str, instance: str, start: bool) -> dict[st
 
 def ask(url: str, token: str, body: dict[str, Any]) -> dict[str, Any]:
     """What control answers; `OSError` where nothing or a broken proxy does, `Refused` otherwise."""
-    parts = _split(urljoin(url, TICKETS))
+    parts = _split(url, TICKETS)
     connection = connection_to(parts)
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     try:
@@ -192,7 +194,7 @@ def connection_to(parts: SplitResult) -> HTTPConnection:
 
 def address(hub: str, url: str) -> SplitResult:
     """Where an instance's SSH is. A ticket goes to the hub's host or to a host below it only."""
-    own, parts = _split(hub), _split(urljoin(urljoin(hub, url), SSH_PATH))
+    own, parts = _split(hub), _split(hub, url, SSH_PATH)
     host, home = parts.hostname or "", own.hostname or ""
     same = (parts.scheme, _port(parts)) == (own.scheme, _port(own))
     if not same or not (host == home or host.endswith(f".{home}")):
@@ -224,6 +226,21 @@ def remember_host(file: Path, instance_id: str, host: dict[str, str]) -> None:
 
 def open_websocket(parts: SplitResult, ticket: str) -> tuple[socket.socket, bytes]:
     """The connection once it is a websocket, and what has already come over it."""
+    connection = connection_to(parts)
+    try:
+        connection.connect()
+        opened: socket.socket = connection.sock
+        return opened, _upgraded(opened, parts, ticket)
+    except (OSError, HTTPException, UnicodeError) as error:
+        connection.close()
+        raise Refused(f"{parts.netloc} does not answer ({_why(error)}). Try again.") from error
+    except Refused:
+        connection.close()
+        raise
+
+
+def _upgraded(opened: socket.socket, parts: SplitResult, ticket: str) -> bytes:
+    """Ask for a websocket; what came behind the answer that it is one."""
     key = base64.b64encode(os.urandom(16)).decode()
     request = (
         f"GET {parts.path} HTTP/1.1",
@@ -234,14 +251,8 @@ def open_websocket(parts: SplitResult, ticket: str) -> tuple[socket.socket, byte
         f"Sec-WebSocket-Key: {key}",
         f"{TICKET_HEADER}: {ticket}",
     )
-    connection = connection_to(parts)
-    try:
-        connection.connect()
-        opened: socket.socket = connection.sock
-        opened.sendall(("\r\n".join(request) + "\r\n\r\n").encode("latin-1"))
-        head, rest = _head(opened)
-    except (OSError, HTTPException, UnicodeError) as error:
-        raise Refused(f"{parts.netloc} does not answer ({_why(error)}). Try again.") from error
+    opened.sendall(("\r\n".join(request) + "\r\n\r\n").encode("latin-1"))
+    head, rest = _head(opened)
     lines = head.decode("latin-1").split("\r\n")
     status = lines[0].split()[1:2]
     if status != ["101"]:
@@ -250,7 +261,7 @@ def open_websocket(parts: SplitResult, ticket: str) -> tuple[socket.socket, byte
     digest = hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode())  # noqa: S324
     if base64.b64encode(digest.digest()).decode() not in head.decode("latin-1"):
         raise Refused(f"{parts.netloc} does not speak the websocket protocol.")
-    return opened, rest
+    return rest
 
 
 def _head(opened: socket.socket) -> tuple[bytes, bytes]:
@@ -476,13 +487,14 @@ class Pump:
 
     def _say_goodbye(self, content: bytes) -> None:
         """The other end is done; what it sent before is still for the SSH client."""
+        if self._leaving is None:
+            self._queue(frame(CLOSE, content[:2]))
         self._closed = True
         self._broken = ""
         code = int.from_bytes(content[:2], "big") if content else GOING[0]
         if code not in GOING:
             why = content[2:].decode("utf-8", "replace") or f"code {code}"
             self._broken = f"The instance ended the connection: {why}"
-        self._queue(frame(CLOSE, content[:2]))
 
     def _write(self) -> None:
         try:
