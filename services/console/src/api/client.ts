@@ -6,6 +6,7 @@ import { connection } from "./connection";
 import { Problem, problemOf, unreachable } from "./problem";
 import type { paths } from "./schema";
 import { signInUnlessInCircle } from "./session";
+import { xsrfToken } from "./xsrf";
 
 const TIME_LIMIT_MS = 30_000;
 const SAFE = new Set(["GET", "HEAD", "OPTIONS"]);
@@ -17,7 +18,7 @@ export const client = createClient<paths>({
 });
 
 async function send(request: Request): Promise<Response> {
-  const token = cookie("dsw-xsrf");
+  const token = xsrfToken(document.cookie);
   if (token && !SAFE.has(request.method)) request.headers.set("X-DSW-XSRF", token);
   const signal = AbortSignal.any([request.signal, AbortSignal.timeout(TIME_LIMIT_MS)]);
   try {
@@ -63,9 +64,3 @@ export async function unwrapTagged<T>(pending: Promise<Answer<T>>): Promise<Tagg
 
 export const mayHelpToRetry = (failures: number, error: unknown): boolean =>
   failures < 2 && error instanceof Problem && error.status >= 500;
-
-function cookie(name: string): string | undefined {
-  const start = `${name}=`;
-  const pair = document.cookie.split("; ").find((part) => part.startsWith(start));
-  return pair && decodeURIComponent(pair.slice(start.length));
-}
