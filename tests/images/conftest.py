@@ -23,3 +23,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def minimal(wheel: Path) -> str:
     """The minimal image, built with an extra CA for the build alone."""
     return builder(wheel).build("minimal").reference
+
+
+@pytest.fixture(scope="session")
+def base(wheel: Path) -> str:
+    """The base image, built with an extra CA for the build alone."""
+    return builder(wheel).build("base").reference

@@ -6,17 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.images.builds import builder, run
+from tests.images.builds import run
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
 TOOLS = "bash bzip2 curl file git htop ip jq less nano pip ps rsync ssh sudo unzip vi wget xz zip"
-
-
-@pytest.fixture(scope="module")
-def base(wheel: Path) -> str:
-    """The base image, built as people's are."""
-    return builder(wheel, extra=()).build("base").reference
 
 
 def test_the_tools_are_there(base: str) -> None:

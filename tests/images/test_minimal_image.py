@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import tarfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 import pytest
 from tests.images.builds import EXTRA_CA, attempt, builder, run
+from tests.images.layers import layers_with, names_in_layers
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
@@ -100,29 +98,6 @@ def test_kernels_and_extensions_are_installed(minimal: str) -> None:
         assert re.search(rf"^\s*{extension}\b.*enabled", listed, re.MULTILINE), listed
 
 
-def layers_with(image: str, needle: bytes, folder: Path) -> list[str]:
-    """The files of any layer, kept or deleted later, that hold the bytes."""
-    archive = folder / "image.tar"
-    subprocess.run(["docker", "save", "--output", archive, image], check=True)
-    found = []
-    with tarfile.open(archive) as saved:
-        for blob in saved:
-            content = saved.extractfile(blob) if blob.isfile() else None
-            if content and tarfile.is_tarfile(content):
-                content.seek(0)
-                found += files_with(needle, content)
-    archive.unlink()
-    return found
-
-
-def files_with(needle: bytes, layer: IO[bytes]) -> Iterator[str]:
-    with tarfile.open(fileobj=layer) as files:
-        for file in files:
-            content = files.extractfile(file) if file.isfile() else None
-            if content and needle in content.read():
-                yield file.name
-
-
 def test_an_extra_ca_is_in_no_layer_unless_asked_for(
     minimal: str, wheel: Path, tmp_path: Path
 ) -> None:
@@ -133,6 +108,17 @@ def test_an_extra_ca_is_in_no_layer_unless_asked_for(
     assert "etc/ssl/certs/ca-certificates.crt" in found
     trusted = run(keeping, "cat", "/etc/ssl/certs/ca-certificates.crt")
     assert needle.decode() in trusted
+
+
+@pytest.mark.parametrize("image", ["minimal", "base"])
+def test_ssh_is_there_and_no_layer_has_a_host_key(
+    image: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    reference = request.getfixturevalue(image)
+    assert "OpenSSH_" in run(reference, "sh", "-c", "/usr/sbin/sshd -V 2>&1 || true")
+    names = names_in_layers(reference, tmp_path)
+    assert "usr/sbin/sshd" in names
+    assert [name for name in names if "ssh_host_" in name and ".wh." not in name] == []
 
 
 def test_an_image_that_did_not_change_is_left_alone(minimal: str, wheel: Path) -> None:
