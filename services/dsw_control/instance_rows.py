@@ -53,6 +53,7 @@ def want(control: Control, row: Instance, desired: Desired, state: InstanceState
     row.desired, row.state = desired, state
     row.reason = Reason.REQUESTED
     row.message, row.percent = "", None
+    row.endpoints = None
     row.changed_at = control.clock()
 
 
@@ -60,7 +61,7 @@ async def end(session: AsyncSession, control: Control, row: Instance) -> None:
     """The instance holds nothing any more: it is at rest or gone."""
     await release(session, control, row.id)
     row.asked, row.failure, row.percent = False, "", None
-    row.queued_at = row.queue_at = row.queue_place = None
+    row.queued_at = row.queue_at = row.queue_place = row.endpoints = None
     row.stopped_at = control.clock()
 
 

@@ -258,7 +258,7 @@ class Reconciler:
             elif step.state is InstanceState.RECOVERING:
                 if now.started_at and control.clock() - now.started_at > STABLE:
                     now.attempts = 0
-                now.asked = False
+                now.asked, now.endpoints = False, None
             elif step.state in AT_REST:
                 now.desired = Desired.STOPPED
                 await end(session, control, now)

@@ -89,6 +89,9 @@ CHANGES: dict[str, Ask] = {
     "PUT /instances/{instance_id}/ssh": Ask(
         ITS_SERVER, {"user": "dsw", "host_key": KEY}, world=RUNNING
     ),
+    "PUT /instances/{instance_id}/endpoints": Ask(
+        ITS_SERVER, {"ports": [{"port": 8000, "process": "python"}]}, world=RUNNING
+    ),
     "POST /instances/{instance_id}/ssh/entries": Ask(
         ITS_SERVER, {"ticket": "sealed"}, world=RUNNING
     ),
@@ -98,6 +101,7 @@ CHANGES: dict[str, Ask] = {
 FOR_SERVERS = {
     "GET /instances/{instance_id}/visitors",
     "PUT /instances/{instance_id}/ssh",
+    "PUT /instances/{instance_id}/endpoints",
     "POST /instances/{instance_id}/ssh/entries",
     "GET /instances/{instance_id}/ssh/entrants",
 }
@@ -105,6 +109,7 @@ FOR_SERVERS = {
 
 WRITTEN_ELSEWHERE = {
     "PUT /instances/{instance_id}/ssh": "only a host key that changed is, as the instance's act",
+    "PUT /instances/{instance_id}/endpoints": "it is no act of anybody's",
     "POST /instances/{instance_id}/ssh/entries": "that the ticket was given is",
 }
 """Changes that leave no line of the audit log here, and why."""
@@ -137,6 +142,7 @@ QUERIES = {"GET /audit": "workspace=team&"}
 NOT_MATCHED = {
     "DELETE /queue/{instance_id}": "an entry is no object: it is taken out wherever it stands",
     "PUT /instances/{instance_id}/ssh": "its own server alone knows it, and sends the whole",
+    "PUT /instances/{instance_id}/endpoints": "its own server alone knows them, and sends all",
     "PATCH /queue/{instance_id}": "a place is asked for among entries that move by themselves",
 }
 """Changes without If-Match, and why."""
