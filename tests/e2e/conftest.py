@@ -25,6 +25,13 @@ ARGUMENTS = (
 PLAYWRIGHTS_OWN_PATIENCE_MS = 5000
 RUNNING_PER_USER = 2
 
+APP = """
+[[apps]]
+name = "browse"
+title = "Browse files"
+command = ["python3", "-m", "http.server", "{port}", "--directory", "/mnt/workspace"]
+"""
+
 FAILED = pytest.StashKey[bool]()
 
 
@@ -42,7 +49,7 @@ def pytest_runtest_makereport(
 def workbench(minimal_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestBench]:
     """Started by `scripts/up` on the real engine, ended by `scripts/down`."""
     data = tmp_path_factory.mktemp("e2e-workbench")
-    bench = TestBench(data, "e2e", instances=RUNNING_PER_USER)
+    bench = TestBench(data, "e2e", extra=APP, instances=RUNNING_PER_USER)
     bench.up()
     yield bench
     bench.down()

@@ -61,7 +61,8 @@ function Hints({ instance }: { instance: Instance }) {
           showIcon
           title={
             <>
-              You have no SSH key here yet. <a href={hrefOf("ssh-keys")}>Add one first.</a>
+              You have no SSH key here yet. <code>dsw</code> adds one of this computer by itself; for
+              other clients <a href={hrefOf("ssh-keys")}>add one first.</a>
             </>
           }
         />

@@ -16,7 +16,14 @@ describe("an instance on somebody's computer", () => {
   it("is a host by a word that every SSH client takes", () => {
     expect(hostOf(own, ME)).toBe("train");
     expect(hostOf(theirs, ME)).toBe("dsw-abc");
+  });
+
+  it("has the name in the configuration that dsw gives it, as far as that can be told", () => {
     expect(aliasOf(own, ME)).toBe("train.dsw");
+    expect(aliasOf({ ...own, owner: "bob" }, ME)).toBe("train.bob.dsw");
+    expect(aliasOf({ ...own, owner: "bob--2" }, ME)).toBeUndefined();
+    expect(aliasOf({ ...own, owner: "b".repeat(40) }, ME)).toBeUndefined();
+    expect(aliasOf(theirs, ME)).toBeUndefined();
   });
 
   it.each([
@@ -36,6 +43,7 @@ describe("the commands", () => {
     const commands = commandsFor({ instance: own, me: ME, hub: HUB });
     expect(commands.login).toBe("dsw login https://dsw.example.com/");
     expect(commands.ssh).toBe("dsw ssh train");
+    expect(commands.config).toBe("dsw ssh-config --write");
     expect(commands.proxy).toBe(
       'ssh -o ProxyCommand="python3 dsw-ssh-proxy.py %h" -o HostKeyAlias=dsw-abc dsw@train',
     );
@@ -46,6 +54,7 @@ describe("the commands", () => {
     const stopped = { ...own, state: "Stopped" } as const;
     expect(commandsFor({ instance: stopped, me: ME, hub: HUB }).ssh).toBe("dsw ssh --start train");
     expect(commandsFor({ instance: stopped, me: ME, hub: HUB }).proxy).toContain("--start %h");
+    expect(commandsFor({ instance: stopped, me: ME, hub: HUB }).config).toBe("dsw ssh-config --write --start");
     expect(needsStart({ instance: { ...theirs, state: "Stopped" }, me: ME })).toBe(false);
   });
 

@@ -18,8 +18,16 @@ export const called = ({ name, owner }: Named, me: User): string =>
 /** What an SSH client takes for its host: an owner's name need not be one. */
 export const hostOf = ({ id, name, owner }: Named, me: User): string => (owner === me.name ? name : id);
 
-/** Its entry in the client configuration that `dsw ssh-config` writes. */
-export const aliasOf = (instance: Named, me: User): string => `${hostOf(instance, me)}.dsw`;
+const PLAIN_OWNER = /^(?=.{1,39}$)[a-z0-9](?:-?[a-z0-9])*$/;
+
+/**
+ * Its name in the client configuration that `dsw ssh-config` writes. What that makes of an owner
+ * whose name is no plain word is for `dsw` to say.
+ */
+export function aliasOf({ name, owner }: Named, me: User): string | undefined {
+  if (owner === me.name) return `${name}.dsw`;
+  return PLAIN_OWNER.test(owner) ? `${name}.${owner}.dsw` : undefined;
+}
 
 export interface Commands {
   login: string;
@@ -56,7 +64,7 @@ export function commandsFor({ instance, me, hub }: Where): Commands {
   return {
     login: `dsw login ${quoted(hub)}`,
     ssh: `dsw ssh ${start}${quoted(called(instance, me))}`,
-    config: "dsw ssh-config --write",
+    config: `dsw ssh-config --write ${start}`.trim(),
     environment: `export DSW_URL=${quoted(hub)}\nread -rs DSW_TOKEN && export DSW_TOKEN`,
     proxy: `ssh -o ProxyCommand="${proxy}" -o HostKeyAlias=${instance.id} ${login}`,
     gateway:

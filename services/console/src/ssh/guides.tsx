@@ -22,19 +22,18 @@ export function TerminalGuide({ instance, commands }: Props) {
       <Step text="Once on your computer, log in with dsw, the workbench's command line:">
         <Command label="the login" text={commands.login} />
       </Step>
-      <Step text="Open a shell, or run one command by putting it behind:">
-        <Command label="the SSH command" text={commands.ssh} />
-      </Step>
       <Step
         text={
           <>
-            For ssh, scp, rsync, sftp and git, let it write your SSH configuration; then the host is{" "}
-            <code>{alias}</code>:
+            Open a shell, or run one command by putting it behind <code>--</code>:
           </>
         }
       >
+        <Command label="the SSH command" text={commands.ssh} />
+      </Step>
+      <Step text="For ssh, scp, rsync, sftp and git, let it write your SSH configuration:">
         <Command label="the configuration command" text={commands.config} />
-        <Command label="an example of rsync" text={`rsync -av data/ ${alias}:/mnt/workspace/data/`} />
+        {alias && <Command label="an example of rsync" text={`rsync -av data/ ${alias}:/mnt/workspace/data/`} />}
       </Step>
     </>
   );
@@ -45,14 +44,14 @@ export function VscodeGuide({ instance, commands }: Props) {
   return (
     <>
       <Configure commands={commands} />
-      <Step text="In VS Code, install the extension “Remote - SSH”, choose “Remote-SSH: Connect to Host…” and this host:">
-        <Command label="the host" text={alias} />
+      <Step text="In VS Code, install the extension “Remote - SSH” and choose “Remote-SSH: Connect to Host…”:">
+        <Host alias={alias} name={instance.name} />
+        {alias && (
+          <Button icon={<ExportOutlined aria-hidden />} href={`vscode://vscode-remote/ssh-remote+${alias}/mnt/workspace`}>
+            Open in desktop VS Code
+          </Button>
+        )}
       </Step>
-      <div>
-        <Button icon={<ExportOutlined aria-hidden />} href={`vscode://vscode-remote/ssh-remote+${alias}/mnt/workspace`}>
-          Open in desktop VS Code
-        </Button>
-      </div>
     </>
   );
 }
@@ -63,7 +62,7 @@ export function JetBrainsGuide({ instance, commands }: Props) {
     <>
       <Configure commands={commands} />
       <Step text="In JetBrains Gateway choose “SSH > New Connection”, as authentication “OpenSSH config and authentication agent”, and as host:">
-        <Command label="the host" text={alias} />
+        <Host alias={alias} name={instance.name} />
       </Step>
       <Step text="The project is in:">
         <Command label="the folder" text="/mnt/workspace" />
@@ -132,6 +131,15 @@ export function JupyterGuide({ instance }: Props) {
         <Command label="the address" text={`${address}?token=`} />
       </Step>
     </>
+  );
+}
+
+function Host({ alias, name }: { alias: string | undefined; name: string }) {
+  if (alias) return <Command label="the host" text={alias} />;
+  return (
+    <p className="quiet">
+      Its host is the one of those that <code>dsw ssh-config</code> printed that begins with <code>{name}.</code>
+    </p>
   );
 }
 
