@@ -20,6 +20,9 @@ from pathlib import Path
 
 from dsw_server.ssh_host_key import NAME, HostKey, host_key, write_private
 
+SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
+"""Where sshd is; a user's PATH does not lead there."""
+
 LOGIN_SECONDS = 30
 
 OPTIONS = f"""
@@ -147,9 +150,7 @@ class Daemon:
         return self._host_key
 
     def _program(self, name: str) -> str:
-        # sshd insists on its whole path, and is where a user's PATH does not lead.
-        path = f"{self._environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
-        return shutil.which(name, path=path) or ""
+        return shutil.which(name, path=f"{self._environ.get('PATH', '')}:{SBIN}") or ""
 
 
 def private_places(environ: Mapping[str, str]) -> list[str]:
