@@ -57,6 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Connect standard input and output with an instance's sshd; the exit status."""
     options = _options(arguments)
     try:
+        if os.name == "nt":
+            raise Refused("This does not run on Windows. Use it in WSL, or the SSH gateway.")
         url, token = login()
         if not INSTANCE.fullmatch(options.instance):
             raise Refused(

@@ -22,6 +22,9 @@ from dsw.cli import (
     records,
     shares,
     snapshots,
+    ssh,
+    ssh_config,
+    ssh_keys,
     stored,
     workspaces,
 )
@@ -42,6 +45,7 @@ for name, group in (
     ("code", code.app),
     ("credentials", stored.app),
     ("shares", shares.app),
+    ("ssh-keys", ssh_keys.app),
     ("queue", queue.app),
     ("groups", quotas.groups_app),
     ("quotas", quotas.app),
@@ -52,6 +56,12 @@ for name, group in (
     app.add_typer(group, name=name)
 for command in (shares.share, records.usage, records.audit, apply.apply, apply.export):
     app.command()(command)
+for name, reaching in (
+    ("ssh", ssh.ssh),
+    ("ssh-proxy", ssh.proxy),
+    ("ssh-config", ssh_config.ssh_config),
+):
+    app.command(name)(reaching)
 
 
 @app.command()
