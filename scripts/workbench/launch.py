@@ -28,6 +28,8 @@ def launch(settings: Settings, folders: Folders, steps: Steps) -> Supervisor:
         with steps.step("Answers") as step:
             ready.wait(settings, supervisor, folders, step)
             step.result = "hub and control answer through the proxy"
+            if settings.ssh.gateway_port:
+                step.result += ", the SSH gateway at its port"
     except BaseException:
         if not was_up:
             supervisor.stop()
@@ -38,7 +40,8 @@ def launch(settings: Settings, folders: Folders, steps: Steps) -> Supervisor:
 def start(supervisor: Supervisor, settings: Settings, folders: Folders, step: Step) -> bool:
     """Bring each program to its present form; whether the supervisor ran already."""
     SecretFiles(settings.data).make_password(secret_files.ADMIN)
-    wanted = {name: programs.fingerprint(name, settings, os.environ) for name in programs.NAMES}
+    names = programs.wanted(settings)
+    wanted = {name: programs.fingerprint(name, settings, os.environ) for name in names}
     reconfigured = supervisor.configure(programs.NAMES)
     if reconfigured:
         supervisor.stop()
@@ -48,15 +51,16 @@ def start(supervisor: Supervisor, settings: Settings, folders: Folders, step: St
     states = (
         {name: status.state for name, status in supervisor.statuses().items()} if was_up else {}
     )
-    changed = [name for name in programs.NAMES if done.get(name) != wanted[name]]
-    stale = [name for name in programs.NAMES if name in changed or states[name] not in UP]
-    if not stale:
-        step.result = "all run as they should"
-        return True
-    for name in stale:
+    changed = [name for name in names if done.get(name) != wanted[name]]
+    stale = [name for name in names if name in changed or states[name] not in UP]
+    over = [name for name in programs.NAMES if name not in names and states.get(name) in TRIED]
+    for name in (*stale, *over):
         if states.get(name) in TRIED:
             step.show(f"stopping {name}")
             supervisor.halt(name)
+    if not stale:
+        step.result = f"stopped {', '.join(over)}" if over else "all run as they should"
+        return True
     for name in stale:
         check_ports(name, settings, patience)
     write_environment(folders)
@@ -83,6 +87,9 @@ def check_ports(name: str, settings: Settings, patience: float) -> None:
         "proxy": [("hub.port", hub.host, hub.port), ("hub.proxy_api_port", "", hub.proxy_api_port)],
         "hub": [("hub.api_port", settings.private_host, hub.api_port)],
         "control": [("control.port", settings.private_host, settings.control.port)],
+        "gateway": [
+            ("ssh.gateway_port", settings.ssh.gateway_host or hub.host, settings.ssh.gateway_port)
+        ],
     }
     deadline = time.monotonic() + patience
     for key, host, port in places[name]:

@@ -1,4 +1,4 @@
-"""The three programs of a workbench: how each is called, and what it must be restarted for."""
+"""The programs of a workbench: how each is called, and what it must be restarted for."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from workbench.node import PROXY, PROXY_PROGRAM
 from workbench.processes import Process
 from workbench.venv import STAMP, VENV
 
-NAMES = ("proxy", "control", "hub")
+NAMES = ("proxy", "control", "hub", "gateway")
 PASSED_ON = ("DSW_", "DOCKER_")
 CLIENTS_OWN = frozenset({"DSW_URL", "DSW_TOKEN"})
 """What the `dsw` command reads; a token has no business in the environment of a service."""
@@ -32,7 +32,15 @@ SOURCES = {
     "proxy": (),
     "control": ("core/dsw", "services/dsw_control"),
     "hub": ("core/dsw", "spawners/dsw_spawners", "jupyterhub_config.py"),
+    "gateway": ("core/dsw", "services/dsw_gateway"),
 }
+OF_THE_GATEWAY = {"data_dir", "hub", "control", "engine", "ssh"}
+"""The settings that it reads; no other change ends people's connections."""
+
+
+def wanted(settings: Settings) -> tuple[str, ...]:
+    """Those that are to run; the gateway only where it has a port."""
+    return tuple(name for name in NAMES if name != "gateway" or settings.ssh.gateway_port)
 
 
 def command(name: str, settings: Settings) -> list[str]:
@@ -41,8 +49,8 @@ def command(name: str, settings: Settings) -> list[str]:
     if name == "hub":
         config = str(ROOT / "jupyterhub_config.py")
         return [str(VENV / "bin/python"), "-m", "jupyterhub", "--config", config]
-    if name == "control":
-        return [str(VENV / "bin/dsw-control")]
+    if name in ("control", "gateway"):
+        return [str(VENV / f"bin/dsw-{name}")]
     target = f"http://{settings.private_host}:{hub.api_port}"
     options: dict[str, str | int] = {
         "ip": hub.host,
@@ -60,7 +68,7 @@ def command(name: str, settings: Settings) -> list[str]:
 
 
 def secrets_of(name: str, settings: Settings) -> dict[str, str]:
-    """What a program can only be told by its environment; hub and control read the files."""
+    """What a program can only be told by its environment; the others read the files."""
     if name != "proxy":
         return {}
     return {"CONFIGPROXY_AUTH_TOKEN": SecretFiles(settings.data).get(secret_files.PROXY)}
@@ -72,7 +80,8 @@ def fingerprint(name: str, settings: Settings, environ: Mapping[str, str]) -> st
     if name == "proxy":
         digest.update((PROXY / "installed").read_bytes())
         return digest.hexdigest()
-    digest.update(settings.model_dump_json().encode())
+    read = OF_THE_GATEWAY if name == "gateway" else None
+    digest.update(settings.model_dump_json(include=read).encode())
     digest.update(json.dumps(passed_on(environ), sort_keys=True).encode())
     digest.update(STAMP.read_bytes() if STAMP.exists() else b"")
     for source in SOURCES[name]:

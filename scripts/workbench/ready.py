@@ -1,7 +1,8 @@
-"""Whether hub and control answer people, and what to show when they do not."""
+"""Whether the programs answer people, and what to show when they do not."""
 
 from __future__ import annotations
 
+import socket
 import time
 from collections import Counter
 from pathlib import Path
@@ -21,19 +22,25 @@ SHOWN_LINES = 15
 
 def address(settings: Settings) -> str:
     """Where the proxy is found from this machine."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(
-        settings.hub.host, settings.hub.host
-    )
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.hub.port}"
+    return f"http://{_here(settings.hub.host)}:{settings.hub.port}"
+
+
+def _here(host: str) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
+    return f"[{host}]" if ":" in host else host
 
 
 def probes(settings: Settings) -> dict[str, str]:
-    """For each part, an address that answers 200 when that part works."""
-    base = address(settings)
-    return {
+    """For each part, an address that answers when that part works: with 200, or as SSH does."""
+    base, ssh = address(settings), settings.ssh
+    found = {
         "hub": f"{base}{settings.hub.base_url}hub/api",
         "control": f"{base}{settings.service_prefix}healthz",
     }
+    if ssh.gateway_port:
+        host = _here(ssh.gateway_host or settings.hub.host)
+        found["gateway"] = f"ssh://{host}:{ssh.gateway_port}"
+    return found
 
 
 def wait(settings: Settings, supervisor: Supervisor, folders: Folders, step: Step) -> None:
@@ -70,9 +77,17 @@ def _host(settings: Settings) -> dict[str, str]:
 
 def _answers(client: httpx.Client, url: str) -> bool:
     try:
+        if url.startswith("ssh:"):
+            return _speaks_ssh(url)
         return client.get(url).status_code == 200
-    except httpx.HTTPError:
+    except (httpx.HTTPError, OSError):
         return False
+
+
+def _speaks_ssh(url: str) -> bool:
+    place = urlsplit(url)
+    with socket.create_connection((place.hostname or "", place.port or 0), 5) as connection:
+        return connection.recv(4) == b"SSH-"
 
 
 def _report(what: str, logs: Path, name: str) -> str:

@@ -118,6 +118,9 @@ def announcement(settings: Settings, elapsed: float) -> str:
             f"            (as generated; kept in {_short(secrets.path(secret_files.ADMIN))})",
         ]
     lines.append(_origins(hub))
+    if gateway := settings.gateway_address("127.0.0.1"):
+        host, _, port = gateway.rpartition(":")
+        lines.append(f"SSH to instances goes by {host}, port {port}.")
     if settings.engine.kind == "process":
         lines.append("Instances are local processes here: no isolation, no images, no snapshots.")
     return "\n".join([*lines, "Stop it with scripts/down.", ""])

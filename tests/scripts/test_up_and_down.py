@@ -190,6 +190,31 @@ def test_a_changed_setting_restarts_what_it_concerns(workbench: Workbench) -> No
     assert workbench.pids()["proxy"] == before["proxy"]
 
 
+def test_the_ssh_gateway_comes_with_its_port_moves_with_it_and_goes(workbench: Workbench) -> None:
+    path, proxy = workbench.folders.settings, workbench.pids()["proxy"]
+    assert not workbench.pids()["gateway"]
+    keys, pids = [], []
+    for port in (an_unused_port(), an_unused_port()):
+        set_value(path, "ssh", "gateway_port", port)
+        done = workbench.up()
+        assert f"SSH to instances goes by 127.0.0.1, port {port}." in done.stdout, done.stderr
+        with socket.create_connection(("127.0.0.1", port), 5) as connection:
+            assert connection.recv(8) == b"SSH-2.0-"
+        keys.append((workbench.data / "secrets" / "gateway-host-key").read_bytes())
+        pids.append(workbench.pids()["gateway"])
+    assert keys[0] == keys[1]
+    assert pids[0] != pids[1]
+    set_value(path, "workspace", "display_name", "Theirs")
+    workbench.up()
+    assert workbench.pids()["gateway"] == pids[1]
+    os.kill(pids[1], signal.SIGKILL)
+    eventually(lambda: workbench.pids()["gateway"] not in (0, pids[1]), timeout=60)
+    set_value(path, "ssh", "gateway_port", 0)
+    assert "SSH to instances" not in workbench.up().stdout
+    assert not workbench.pids()["gateway"]
+    assert workbench.pids()["proxy"] == proxy
+
+
 def test_a_flag_is_kept_in_the_file(workbench: Workbench) -> None:
     port = an_unused_port()
     assert workbench.up("--port", str(port)).returncode == 0
