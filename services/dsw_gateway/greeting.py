@@ -23,7 +23,8 @@ class Greeting(asyncssh.SSHServerSession[str]):
         self._login = login
         self._address = address
         self._channel: asyncssh.SSHServerChannel[str] | None = None
-        self._asked = ""
+        self._asked = False
+        self._newline = "\n"
         self._task: asyncio.Task[None] | None = None
 
     def connection_made(self, chan: asyncssh.SSHServerChannel[str]) -> None:
@@ -32,6 +33,7 @@ class Greeting(asyncssh.SSHServerSession[str]):
 
     def pty_requested(self, *_arguments: object) -> bool:
         """Taken, so that the client does not warn; there is none."""
+        self._newline = "\r\n"
         return True
 
     def shell_requested(self) -> bool:
@@ -40,17 +42,21 @@ class Greeting(asyncssh.SSHServerSession[str]):
 
     def exec_requested(self, command: str) -> bool:
         """Answered with a sentence: the protocol's own refusal has no words."""
-        self._asked = "command"
+        self._asked = True
         return True
 
     def subsystem_requested(self, subsystem: str) -> bool:
         """As a command."""
-        self._asked = "subsystem"
+        self._asked = True
         return True
 
     def session_started(self) -> None:
         """Answer."""
         self._task = asyncio.create_task(self._answer())
+
+    def eof_received(self) -> bool:
+        """The client has nothing to say, but listens."""
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client does not wait for the answer."""
@@ -60,19 +66,16 @@ class Greeting(asyncssh.SSHServerSession[str]):
     async def _answer(self) -> None:
         channel = self._channel
         assert channel is not None  # noqa: S101
-        newline = "\r\n" if channel.get_terminal_type() else "\n"
         text, status = f"{NO_SHELL}\n{usage(self._login.username, self._address)}\n", 1
         if not self._asked:
             try:
-                text, status = welcome(self._login, self._address, await self._list()), 0
+                items = await self._login.instances()
+                text, status = welcome(self._login.username, self._address, items), 0
             except DswError as error:
                 text = f"{error.sentence}\n"
         write = channel.write if status == 0 else channel.write_stderr
-        write(text.replace("\n", newline))
+        write(text.replace("\n", self._newline))
         channel.exit(status)
-
-    async def _list(self) -> list[InstanceView]:
-        return await self._login.instances()
 
 
 def usage(username: str, address: str) -> str:
@@ -85,9 +88,9 @@ def command(username: str, address: str, host: str, user: str) -> str:
     return f"ssh -J {shlex.quote(f'{username}@{address}')} {user}@{host}"
 
 
-def welcome(login: Login, address: str, items: list[InstanceView]) -> str:
+def welcome(username: str, address: str, items: list[InstanceView]) -> str:
     """Who somebody is, and a line for each instance: its name, its state and the way in."""
-    lines = [f"You are {plain(login.username)}. {NO_SHELL}", ""]
+    lines = [f"You are {plain(username)}. {NO_SHELL}", ""]
     if not items:
         return "\n".join([*lines, "There is no instance that you may enter.", ""])
     rows = [("INSTANCE", "STATE", "ENTER WITH")]
@@ -95,7 +98,7 @@ def welcome(login: Login, address: str, items: list[InstanceView]) -> str:
         own = item.access is None
         title = item.name if own else f"{plain(item.owner)}/{item.name}"
         user = item.ssh.user if item.ssh else LOGIN
-        way = command(plain(login.username), address, item.name if own else item.id, user)
+        way = command(plain(username), address, item.name if own else item.id, user)
         rows.append((title, item.state.value, way))
     widths = [max(len(row[at]) for row in rows) for at in (0, 1)]
     lines += [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c}" for a, b, c in rows]
