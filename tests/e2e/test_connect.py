@@ -155,7 +155,7 @@ def test_the_shown_command_starts_a_stopped_instance_and_enters_it(
     expect(dialog).to_contain_text(told)
     picture(console.page, "connect", once=dialog.get_by_text(told))
 
-    dialog.get_by_role("button", name="Close").click()
+    console.page.keyboard.press("Escape")
     open_keys(console)
     expect(console.page.get_by_role("row", name="me@laptop")).to_contain_text("just now")
 
