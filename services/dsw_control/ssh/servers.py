@@ -27,6 +27,8 @@ async def put_host(control: Control, caller: Caller, instance_id: str, body: Ssh
             return
     async with control.db.write() as session:
         row = _running(await _own(session, caller, instance_id, lock=True))
+        if row.ssh == told:
+            return
         row.ssh = told
         target = (row.id, row.workspace_id)
         detail = {"did": "host key", "fingerprint": key.fingerprint}
