@@ -27,6 +27,7 @@ RUNTIME = (
 
 SECRETS = (
     ".ssh",
+    ".dsw/ssh",
     ".aws",
     ".aliyun",
     ".azure",
