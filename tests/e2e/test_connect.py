@@ -7,12 +7,15 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Request, expect
 from tests.e2e.accounts import PASSWORD, make_account
 from tests.e2e.console_page import Console
+from tests.e2e.vscode_page import VsCode
 from tests.e2e.windows import START_MS, Picture, Windows
+from tests.polling import eventually
 from tests.workbenches import TestBench, User
 
 import dsw.ssh_proxy
@@ -60,9 +63,7 @@ def connect(console: Console, name: str, tab: str) -> Locator:
     return dialog
 
 
-def test_a_key_is_added_by_its_file_and_removed(
-    console: Console, no_keys: User, key: Path, picture: Picture
-) -> None:
+def test_a_key_is_added_by_its_file_and_removed(console: Console, no_keys: User, key: Path) -> None:
     open_keys(console)
     page = console.page
     expect(page.get_by_role("heading", name="No SSH key yet")).to_be_visible()
@@ -78,7 +79,6 @@ def test_a_key_is_added_by_its_file_and_removed(
     )
     expect(row).to_contain_text(shown.stdout.split()[1])
     expect(row).to_contain_text("never")
-    picture(page, "ssh-keys", height=320, once=row)
 
     asked = open_add(console)
     asked.get_by_label("Public key").fill(public(key).read_text())
@@ -234,3 +234,27 @@ def test_who_may_only_look_gets_no_way_in(
     expect(drawer.get_by_text("Priority")).to_be_visible()
     expect(drawer.get_by_role("heading", name="Apps and ports")).to_have_count(0)
     expect(drawer.get_by_role("button", name="Connect")).to_have_count(0)
+
+
+def test_vs_code_is_told_of_an_image_and_opens_from_the_row(
+    base_image: str, console: Console, admin: User
+) -> None:
+    def offered() -> Any:
+        found = [item for item in admin.get("images")["items"] if item["digest"] == base_image]
+        return found and found[0]["id"]
+
+    image = eventually(offered, 60)
+    console.view("Images")
+    console.page.get_by_role("link", name="base", exact=True).click()
+    apps = console.dialog("base").get_by_role("row", name="Apps")
+    expect(apps).to_contain_text("VS Code")
+    console.page.keyboard.press("Escape")
+    console.view("Instances")
+    admin.running(display_name="Edits", image=image, spec="small")
+    button = console.row("edits").get_by_role("button", name="VS Code")
+    with console.page.expect_popup() as popup:
+        button.click()
+    expect(VsCode(popup.value).workbench).to_be_visible()
+    console.press("edits", "Stop")
+    console.is_in("edits", "Stopped")
+    expect(button).to_have_count(0)
