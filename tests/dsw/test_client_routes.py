@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 from tests.dsw.test_client import DeletesAll, serving
+from tests.dsw_control.route_table import FOR_SERVERS
 
 from dsw.client import Client
 from dsw.client.transport import Transport
@@ -17,7 +18,7 @@ from dsw_control.openapi import document
 
 # What a program on the outside has no use for: the console's stream, and what an instance's own
 # server asks by its own token.
-OTHERS = {"GET /events/stream", "GET /instances/{instance_id}/visitors"}
+OTHERS = FOR_SERVERS | {"GET /events/stream"}
 
 
 class AnswersNothing(DeletesAll):
