@@ -27,6 +27,7 @@ PROGRAMS = {
     "docker-registry": "docker-registry",
     "git": "git",
     "mmdebstrap": "mmdebstrap",
+    "nginx": "nginx-light",
     "rsync": "rsync",
     "ssh": "openssh-client",
     "sshd": "openssh-server",

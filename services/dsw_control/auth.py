@@ -137,7 +137,7 @@ def check_xsrf(session: Session, header: str | None) -> None:
     if not header or not hmac.compare_digest(header.encode(), session.xsrf.encode()):
         raise Forbidden(
             "The request does not come from the console's own page.",
-            "Send the cookie dsw-xsrf as header X-DSW-XSRF, or use a token.",
+            "Send the cookie dsw-xsrf (or __Host-dsw-xsrf) as header X-DSW-XSRF, or use a token.",
         )
 
 

@@ -41,6 +41,7 @@ def apply(config: Any, hub: HubSettings) -> None:
     config.Spawner.environment.update({"JUPYTERHUB_XSRF_ANONYMOUS_IP_CIDRS": EVERYBODY})
     if origins.locks_cookies(hub):
         config.JupyterHub.cookie_host_prefix_enabled = True
+        config.JupyterHub.tornado_settings.update({"xsrf_cookie_kwargs": {"secure": True}})
         # The one cookie that this trait leaves out.
         hub_handlers.SESSION_COOKIE_NAME = SESSION_COOKIE
 

@@ -34,10 +34,10 @@ def own_origins(data: Path, installation: str, address: str = "") -> Iterator[Te
     settings_file.set_value(data / "dsw.toml", "hub", "subdomain_host", bench.url)
     with names_below_localhost():
         bench.up("--engine", "process")
-        yield bench
-        for item in bench.admin.get("instances?all=true")["items"]:
-            bench.admin.delete(item["id"])
-        bench.down()
+        try:
+            yield bench
+        finally:
+            bench.down()
 
 
 @contextmanager

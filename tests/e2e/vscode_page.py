@@ -76,7 +76,7 @@ class VsCode:
     def extension(self, title: str) -> Locator:
         """An installed extension in the list."""
         self.command("View: Show Extensions")
-        return self.page.locator(".extension-list-item", has_text=title)
+        return self.page.locator(".extensions-viewlet .monaco-list-row", has_text=title)
 
     def _focus(self, name: str) -> None:
         editor = self.page.locator(f".monaco-editor[data-uri$='/{name}']")

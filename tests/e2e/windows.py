@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Error, FloatRect, Locator, Page
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Error,
+    FloatRect,
+    Locator,
+    Page,
+    ViewportSize,
+)
 
 PATIENCE_MS = 60_000
 """For what a user waits for; other work on the machine makes everything slower."""
@@ -43,10 +52,11 @@ class Windows:
         self._chromium = chromium
         self._opened: list[tuple[BrowserContext, list[str]]] = []
 
-    def open(self) -> Page:
-        """A window in which nobody is logged in."""
+    def open(self, **options: Any) -> Page:
+        """A window in which nobody is logged in; `options` as a browser's context has them."""
         width, height = SIZE
-        context = self._chromium.new_context(viewport={"width": width, "height": height})
+        viewport = ViewportSize(width=width, height=height)
+        context = self._chromium.new_context(viewport=viewport, **options)
         context.set_default_timeout(PATIENCE_MS)
         context.add_init_script(RELOADER)
         log: list[str] = []
