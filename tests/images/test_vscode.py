@@ -60,8 +60,8 @@ class Container:
 
     def close(self) -> None:
         """End what `open` started."""
-        self.run("pkill -f code-server; true")
-        eventually(lambda: not self.run("pgrep -f code-server"), ANSWER_SECONDS)
+        self.run("pkill -f [c]ode-server; true")
+        eventually(lambda: not self.run("pgrep -f [c]ode-server"), ANSWER_SECONDS)
 
     def extensions(self) -> list[str]:
         """As `code-server` in a terminal lists them."""
@@ -184,7 +184,7 @@ def test_files_in_the_home_are_installed_once(start: Callable[..., Container], a
     container.run(f"code-server --uninstall-extension {ID}")
     container.close()
     container.open(app)
-    eventually(lambda: not container.run("pgrep -f 'vscode extensions'"), ANSWER_SECONDS)
+    eventually(lambda: not container.run("pgrep -f [v]scode.extensions"), ANSWER_SECONDS)
     assert container.extensions() == []
 
 
