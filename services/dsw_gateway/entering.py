@@ -21,6 +21,7 @@ log = structlog.get_logger()
 
 PING_SECONDS = 25
 MESSAGE_MAX = 4 * 1024 * 1024
+WRITE_AHEAD = 512 * 1024
 ANY = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104
 _REFUSED = (401, 403)
 
@@ -85,6 +86,8 @@ class Entrance:
                 ping_timeout=None,
                 close_timeout=2,
                 max_size=MESSAGE_MAX,
+                max_queue=4,
+                write_limit=WRITE_AHEAD,
             )
         except InvalidStatus as error:
             status = error.response.status_code

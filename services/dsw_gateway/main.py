@@ -10,6 +10,7 @@ from contextlib import suppress
 
 import asyncssh
 import structlog
+import uvloop
 
 from dsw import json_logs
 from dsw.errors import ConfigError, DswError
@@ -33,7 +34,7 @@ def main() -> None:
         settings = load()
         if not settings.ssh.gateway_port:
             raise ConfigError("There is no gateway: ssh.gateway_port is 0.", "Set it to a port.")
-        asyncio.run(serve(settings))
+        uvloop.run(serve(settings))
     except DswError as error:
         sys.exit(f"dsw-gateway: {error.sentence}")
 

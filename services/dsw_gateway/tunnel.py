@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -13,8 +14,10 @@ from websockets.exceptions import ConnectionClosed
 WINDOW = 2 * 1024 * 1024
 """Bytes that a client may send before they are taken."""
 PACKET = 32 * 1024
-WAITING_MAX = 1024 * 1024
+WAITING_MAX = 512 * 1024
 """Bytes kept for the websocket before the client is told to wait."""
+MESSAGE_MAX = 256 * 1024
+"""Bytes in one message to an instance, which takes up to 1 MiB."""
 
 
 class Tunnel(asyncssh.SSHTCPSession[bytes]):
@@ -24,7 +27,7 @@ class Tunnel(asyncssh.SSHTCPSession[bytes]):
         self._websocket = websocket
         self._ended = ended
         self._channel: asyncssh.SSHTCPChannel[bytes] | None = None
-        self._waiting: list[bytes] = []
+        self._waiting: deque[bytes] = deque()
         self._size = 0
         self._paused = False
         self._eof = False
@@ -81,21 +84,26 @@ class Tunnel(asyncssh.SSHTCPSession[bytes]):
 
     async def _to_instance(self, channel: asyncssh.SSHTCPChannel[bytes]) -> None:
         with suppress(ConnectionClosed):
-            while not self._eof or self._waiting:
-                await self._more.wait()
-                self._more.clear()
-                if data := self._take(channel):
-                    await self._websocket.send(data)
+            while self._waiting or not self._eof:
+                if self._waiting:
+                    await self._websocket.send(self._take(channel))
+                else:
+                    self._more.clear()
+                    await self._more.wait()
             await self._websocket.close()
 
     def _take(self, channel: asyncssh.SSHTCPChannel[bytes]) -> bytes:
-        data = b"".join(self._waiting)
-        self._waiting.clear()
-        self._size = 0
-        if self._paused:
+        """The next message; packets are no larger than one, so it holds one or more."""
+        parts = [self._waiting.popleft()]
+        size = len(parts[0])
+        while self._waiting and size + len(self._waiting[0]) <= MESSAGE_MAX:
+            parts.append(self._waiting.popleft())
+            size += len(parts[-1])
+        self._size -= size
+        if self._paused and self._size <= WAITING_MAX // 2:
             self._paused = False
             channel.resume_reading()
-        return data
+        return b"".join(parts)
 
     async def _to_client(self, channel: asyncssh.SSHTCPChannel[bytes]) -> None:
         with suppress(ConnectionClosed):

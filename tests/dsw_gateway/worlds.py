@@ -295,7 +295,7 @@ async def a_proxy(world: World) -> AsyncIterator[None]:
             world.joined.discard(connection)
 
     port = world.settings.hub.port
-    options: dict[str, Any] = {"compression": None, "max_size": None, "process_request": check}
+    options: dict[str, Any] = {"compression": None, "max_size": 1 << 20, "process_request": check}
     async with serve(join, "127.0.0.1", port, **options):
         yield
 
