@@ -321,6 +321,26 @@ export interface paths {
         patch: operations["change_instance_services_dsw_api_instances__instance_id__patch"];
         trace?: never;
     };
+    "/instances/{instance_id}/endpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Put Endpoints
+         * @description Its own server tells which apps it has and which ports are open; by its token only.
+         */
+        put: operations["put_endpoints_services_dsw_api_instances__instance_id__endpoints_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/instances/{instance_id}/events": {
         parameters: {
             query?: never;
@@ -1042,9 +1062,9 @@ export interface components {
          * App
          * @description A program that is started at its first use and then reached at `{instance URL}{name}/`.
          *
-         *     In `command`, `environment` and `path`, `{port}` stands for the free port that it is to listen
-         *     on, `{unix_socket}` for a socket's path (with `unix_socket`), `{base_url}` for the server's own
-         *     path. Braces that are meant are doubled.
+         *     In `command` and `environment`, `{port}` stands for the free port that it is to listen on,
+         *     `{unix_socket}` for a socket's path (with `unix_socket`), `{base_url}` for the server's own
+         *     path. Braces that are meant as such are doubled.
          */
         App: {
             /**
@@ -3395,6 +3415,39 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["InstanceView"];
                 };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_endpoints_services_dsw_api_instances__instance_id__endpoints_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Endpoints"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What was wrong and what to do */
             "4XX": {

@@ -71,5 +71,7 @@ describe("the commands", () => {
     expect(commandsFor({ instance: theirs, me: { ...ME, ssh_gateway }, hub: HUB }).gateway).toMatch(
       / dsw@dsw-abc$/,
     );
+    const name = "al ice; id";
+    expect(commandsFor({ instance: own, me: { name, ssh_gateway }, hub: HUB }).gateway).toBeUndefined();
   });
 });

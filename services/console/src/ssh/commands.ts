@@ -2,6 +2,8 @@
 import type { Instance, Me, SshGateway } from "../api/models";
 import { isUp } from "../instances/states";
 
+/** What OpenSSH takes for a user's name; a name of the hub may be more than that. */
+const USER_NAME = /^[\p{L}\p{N}_][\p{L}\p{N}_.+@-]*$/u;
 const PLAIN = /^[A-Za-z0-9@%+=:,./_~[\]-]+$/;
 
 /** A word of a shell's command, quoted where it needs that. */
@@ -68,8 +70,8 @@ export function commandsFor({ instance, me, hub }: Where): Commands {
     environment: `export DSW_URL=${quoted(hub)}\nread -rs DSW_TOKEN && export DSW_TOKEN`,
     proxy: `ssh -o ProxyCommand="${proxy}" -o HostKeyAlias=${instance.id} ${login}`,
     gateway:
-      me.ssh_gateway == null
-        ? undefined
-        : `ssh -J ${quoted(`${me.name}@${me.ssh_gateway.address}`)} -o HostKeyAlias=${instance.id} ${login}`,
+      me.ssh_gateway && USER_NAME.test(me.name)
+        ? `ssh -J ${quoted(`${me.name}@${me.ssh_gateway.address}`)} -o HostKeyAlias=${instance.id} ${login}`
+        : undefined,
   };
 }

@@ -121,11 +121,11 @@ export function JupyterGuide({ instance }: Props) {
       <Step
         text={
           <>
-            Make <TokenLink />. With this as its scope it opens this instance and nothing else:
+            Make <TokenLink />. With this as its permissions it opens this instance and nothing else:
           </>
         }
       >
-        <Command label="the scope" text={tokenScope(instance)} />
+        <Command label="the permissions" text={tokenScope(instance)} />
       </Step>
       <Step text="In VS Code choose “Select Kernel > Existing Jupyter Server…”, and enter this address with your token at its end:">
         <Command label="the address" text={`${address}?token=`} />
