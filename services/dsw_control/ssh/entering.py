@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import update
 
 from dsw.base import Model
 from dsw.errors import Conflict, Forbidden, NotFound
@@ -62,32 +62,39 @@ async def _give(control: Control, caller: Caller, row: Instance, road: Road) -> 
     ticket = Ticket(instance_id=row.id, user=caller.name, fingerprint=road.fingerprint)
     sealed = control.tickets.seal(ticket, control.clock())
     async with control.db.write() as session:
-        await _note_use(session, control, road)
         detail = {"did": "ticket", "road": road.name}
         if road.fingerprint is not None:
             detail["fingerprint"] = road.fingerprint
+            used = update(SshKey).where(SshKey.id == road.key_id)
+            await session.execute(used.values(last_used_at=control.clock()))
         target = (row.id, row.workspace_id)
         record(session, control, caller, Action.INSTANCE_SSH, target, **detail)
     return _answer(instance_view(control, row), ticket=sealed)
 
 
-async def _note_use(session: AsyncSession, control: Control, road: Road) -> None:
-    key = await session.get(SshKey, road.key_id) if road.key_id is not None else None
-    if key is not None:
-        key.last_used_at = control.clock()
-
-
 async def _on_its_way(control: Control, caller: Caller, row: Instance, start: bool) -> InstanceView:
     """The instance, when waiting for it makes sense; it is started if it is to be."""
-    view = instance_view(control, row)
     if row.state in IS_UP:
-        began = row.started_at or row.changed_at
-        if not start or control.clock() - began > SOON:
-            raise Conflict(
-                f"{row.display_name!r} has no SSH server, or it has not come up yet.",
-                "Choose an image with one, such as the newest official one, and start it again.",
-            )
-        return view
+        _check_tells_soon(control, row, start)
+    else:
+        _check_comes_up(row, start)
+    if row.state in AT_REST:
+        return await _start(control, caller, row)
+    return instance_view(control, row)
+
+
+def _check_tells_soon(control: Control, row: Instance, start: bool) -> None:
+    """`Conflict` when it is up, and its SSH server is not one that is just coming up."""
+    began = row.started_at or row.changed_at
+    if not start or control.clock() - began > SOON:
+        raise Conflict(
+            f"{row.display_name!r} has no SSH server, or it has not come up yet.",
+            "Choose an image with one, such as the newest official one, and start it again.",
+        )
+
+
+def _check_comes_up(row: Instance, start: bool) -> None:
+    """`Conflict` when it is down and stays so."""
     if row.desired == Desired.DELETED:
         raise Conflict(f"{row.display_name!r} is being deleted.", "Choose another instance.")
     if row.state == InstanceState.FAILED:
@@ -100,7 +107,6 @@ async def _on_its_way(control: Control, caller: Caller, row: Instance, start: bo
             f"{row.display_name!r} is {row.state}.",
             "Start it first, or ask for it to be started.",
         )
-    return await _start(control, caller, row) if row.state in AT_REST else view
 
 
 async def _start(control: Control, caller: Caller, row: Instance) -> InstanceView:
