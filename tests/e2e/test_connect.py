@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -118,7 +117,7 @@ def test_a_private_key_never_leaves_the_browser(console: Console, no_keys: User,
     assert sent == []
 
 
-def test_the_shown_command_starts_a_stopped_instance_and_enters_it(
+def test_the_shown_commands_start_a_stopped_instance_and_enter_it(
     workbench: TestBench,
     console: Console,
     no_keys: User,
@@ -147,27 +146,33 @@ def test_the_shown_command_starts_a_stopped_instance_and_enters_it(
     assert file.read_bytes() == Path(dsw.ssh_proxy.__file__).read_bytes()
     expect(dialog).to_contain_text(f"export DSW_URL={workbench.url}/")
     command = dialog.locator("pre", has_text="ProxyCommand").inner_text()
-    assert run(command, key, no_keys, "id -un").stdout.strip() == "dsw"
+    assert run(command, key, no_keys) == "dsw"
     console.is_in("at-rest", "Running")
     dialog.get_by_role("tab", name="Terminal").click()
     expect(dialog.get_by_text("dsw ssh at-rest")).to_be_visible()
-    told = known_fingerprint(key)
+    [told] = known_fingerprints(key)
     expect(dialog).to_contain_text(told)
     picture(console.page, "connect", once=dialog.get_by_text(told))
 
+    dialog.get_by_role("tab", name="Without dsw").click()
+    assert run(dialog.locator("pre", has_text="ssh -J").inner_text(), key, no_keys) == "dsw"
+    for fingerprint in known_fingerprints(key):
+        expect(dialog.get_by_text(fingerprint).first).to_be_visible()
+    assert len(known_fingerprints(key)) == 2, "the gateway's own is new, the instance's is not"
     console.page.keyboard.press("Escape")
     open_keys(console)
     expect(console.page.get_by_role("row", name="me@laptop")).to_contain_text("just now")
 
 
-def run(command: str, key: Path, user: User, inside: str) -> subprocess.CompletedProcess[str]:
-    """A command of the dialog in a shell of one's own, in the folder with the downloaded file."""
-    options = (
-        f"ssh -i {key} -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=accept-new "
-        f"-o UserKnownHostsFile={key.parent}/known_hosts "
+def run(command: str, key: Path, user: User) -> str:
+    """What `id -un` says by a command of the dialog, in the folder with the downloaded file."""
+    config = key.parent / "config"
+    config.write_text(
+        f"IdentityFile {key}\nIdentitiesOnly yes\nBatchMode yes\n"
+        f"StrictHostKeyChecking accept-new\nUserKnownHostsFile {key.parent}/known_hosts\n"
     )
     done = subprocess.run(
-        ["bash", "-c", f"{command.replace('ssh ', options, 1)} {shlex.quote(inside)}"],
+        ["bash", "-c", f"{command.replace('ssh ', f'ssh -F {config} ', 1)} id -un"],
         cwd=key.parent,
         env={"PATH": "/usr/bin:/bin", "DSW_URL": user.workbench.url, "DSW_TOKEN": user.token},
         capture_output=True,
@@ -176,13 +181,14 @@ def run(command: str, key: Path, user: User, inside: str) -> subprocess.Complete
         timeout=START_MS / 1000,
     )
     assert done.returncode == 0, done.stderr
-    return done
+    return done.stdout.strip()
 
 
-def known_fingerprint(key: Path) -> str:
-    """What the client learned of the host's key."""
+def known_fingerprints(key: Path) -> set[str]:
+    """Those of the host keys that the client has learned."""
     listing = ["ssh-keygen", "-l", "-f", str(key.parent / "known_hosts")]
-    return subprocess.run(listing, capture_output=True, text=True, check=True).stdout.split()[1]
+    lines = subprocess.run(listing, capture_output=True, text=True, check=True).stdout.splitlines()
+    return {line.split()[1] for line in lines}
 
 
 def test_a_port_and_an_app_appear_and_open_while_the_instance_runs(

@@ -31,6 +31,8 @@ describe("an instance on somebody's computer", () => {
     ["bob o'neil/train", `'bob o'\\''neil/train'`],
     ["$(id)", "'$(id)'"],
     ["张伟/train", "'张伟/train'"],
+    ["~bob/train", "'~bob/train'"],
+    ["alice@[::1]:2222", "'alice@[::1]:2222'"],
     ["-oProxyCommand=id", "'-oProxyCommand=id'"],
     ["", "''"],
   ])("is quoted for a shell: %j", (word, expected) => {

@@ -4,7 +4,7 @@ import { isUp } from "../instances/states";
 
 /** What OpenSSH takes for a user's name; a name of the hub may be more than that. */
 const USER_NAME = /^[\p{L}\p{N}_][\p{L}\p{N}_.+@-]*$/u;
-const PLAIN = /^[A-Za-z0-9@%+=:,./_~[\]-]+$/;
+const PLAIN = /^[A-Za-z0-9@%+:,./_-]+$/;
 
 /** A word of a shell's command, quoted where it needs that. */
 export const quoted = (word: string): string =>
