@@ -174,7 +174,7 @@ class ImageSettings(Model):
             OfficialImage(
                 name="base",
                 reference="jupyterhub-dsw/base:latest",
-                description="JupyterLab, Python, git and a terminal",
+                description="JupyterLab, VS Code, Python, git and a terminal",
             )
         ]
     )

@@ -38,7 +38,7 @@ def test_people_work_in_vs_code_and_find_it_as_they_left_it(
     lab = console.open_lab("code")
     asked = requests_of(lab.page)
     with lab.page.expect_popup() as popup:
-        lab.launch_app("VS Code")
+        lab.launch("Notebook", "VS Code")
     code = VsCode(popup.value)
     assert code.page.url == f"{workbench.url}{item['url']}vscode/?folder=/mnt/workspace"
 
