@@ -74,6 +74,10 @@ class Control:
         """Visitors: who else may use this instance, and how far."""
         return await self._call("GET", f"instances/{self._instance_id}/visitors")
 
+    async def tell_endpoints(self, found: dict[str, Any]) -> None:
+        """Tell which apps this instance has and which ports are open, as Endpoints."""
+        await self._call("PUT", f"instances/{self._instance_id}/endpoints", json=found)
+
     async def put_ssh(self, host: dict[str, str]) -> None:
         """Tell how this instance is reached by SSH, as an SshHost."""
         await self._call("PUT", f"instances/{self._instance_id}/ssh", json=host)

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,12 +33,24 @@ TERMINAL = "terminals/websocket/1"
 @dataclass
 class Answers:
     """What hub and control say. Each token is its user's name; `access` is control's answer, or
-    the status with which it refuses; `asked` counts how often it was asked."""
+    the status with which it refuses; `asked` counts how often it was asked. `told` is what the
+    server told of its endpoints, and when; `deaf` is the status with which that is refused."""
 
     instance_id: str
     access: dict[str, str] | int = field(default_factory=dict)
     services: set[str] = field(default_factory=set)
     asked: int = 0
+    told: list[tuple[float, Any]] = field(default_factory=list)
+    deaf: int = 0
+
+    def hear(self, path: str, token: str, body: Any) -> int:
+        """The status of a PUT."""
+        assert token == OWN_TOKEN
+        if path != f"/services/dsw/api/instances/{self.instance_id}/endpoints":
+            return 204
+        if not self.deaf:
+            self.told.append((time.monotonic(), body))
+        return self.deaf or 204
 
     def to(self, path: str, token: str) -> tuple[int, Any]:
         """Status and body."""
@@ -150,6 +163,12 @@ def _standing(answers: Answers) -> Iterator[str]:
             self.wfile.write(json.dumps(body).encode())
 
         do_POST = do_GET
+
+        def do_PUT(self) -> None:
+            token = (self.headers["Authorization"] or "").rpartition(" ")[2]
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(answers.hear(self.path, token, body))
+            self.end_headers()
 
         def log_message(self, *args: Any) -> None:
             pass
