@@ -76,6 +76,7 @@ def test_it_brings_what_images_are_built_from(files: dict[str, int]) -> None:
             files.keys()
         )
     assert "dsw/_images/common/add-user" in files
+    assert "dsw/_images/base/code-server/package-lock.json" in files
 
 
 def test_nothing_is_in_it_that_only_a_checkout_needs(files: dict[str, int]) -> None:
