@@ -242,12 +242,11 @@ def test_who_may_only_look_gets_no_way_in(
     expect(drawer.get_by_role("button", name="Connect")).to_have_count(0)
 
 
-def test_vs_code_is_told_of_an_image_and_opens_from_the_row(
-    base_image: str, console: Console, admin: User
-) -> None:
+@pytest.mark.usefixtures("base_image")
+def test_vs_code_is_told_of_an_image_and_opens_from_the_row(console: Console, admin: User) -> None:
     def offered() -> Any:
-        found = [item for item in admin.get("images")["items"] if item["digest"] == base_image]
-        return found and found[0]["id"]
+        found = [item for item in admin.get("images")["items"] if item["name"] == "base"]
+        return found and found[0]["apps"] and found[0]["id"]
 
     image = eventually(offered, 60)
     console.view("Images")

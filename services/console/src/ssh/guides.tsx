@@ -95,7 +95,7 @@ export function PlainGuide({ commands }: Props) {
         <Step
           text={
             <>
-              Tell it the workbench and <TokenLink />:
+              Tell it the workbench and <TokenLink />, which you paste when it waits:
             </>
           }
         >
