@@ -133,16 +133,18 @@ class Ssh:
     async def _watch_sessions(self) -> None:
         """While anybody is here, ask again who may be, and end the rest."""
         while self._open:
-            await asyncio.sleep(FRESH)
+            # Those who come while control is asked were let in by a newer answer. Asked at once, so
+            # that there is one to trust when control is restarted the next moment.
+            here = list(self._open)
             try:
-                # A little less than the period, or each second turn would trust the answer before.
-                entrants = await self._entrants.get(within=FRESH / 2)
+                entrants = await self._entrants.get(within=0)
             except DswError:
                 entrants = {}
-            for session in list(self._open):
+            for session in here:
                 if not session.may_stay(_fingerprints(entrants.get(session.user) or ())):
                     self._log.info("SSH: ended a session of %s", session.user)
                     session.cut(NO_MORE)
+            await asyncio.sleep(FRESH)
 
     async def _introduce(self) -> None:
         pause = 1.0
