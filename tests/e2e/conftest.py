@@ -10,7 +10,6 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 from tests.e2e.console_page import Console
 from tests.e2e.windows import PATIENCE_MS, Picture, Windows
-from tests.ports import an_unused_port
 from tests.workbenches import TestBench, User
 
 ARGUMENTS = (
@@ -26,10 +25,7 @@ ARGUMENTS = (
 PLAYWRIGHTS_OWN_PATIENCE_MS = 5000
 RUNNING_PER_USER = 2
 
-EXTRA = """
-[ssh]
-gateway_port = %d
-
+APP = """
 [[apps]]
 name = "browse"
 title = "Browse files"
@@ -53,7 +49,7 @@ def pytest_runtest_makereport(
 def workbench(minimal_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestBench]:
     """Started by `scripts/up` on the real engine, ended by `scripts/down`."""
     data = tmp_path_factory.mktemp("e2e-workbench")
-    bench = TestBench(data, "e2e", extra=EXTRA % an_unused_port(), instances=RUNNING_PER_USER)
+    bench = TestBench(data, "e2e", extra=APP, instances=RUNNING_PER_USER)
     bench.up()
     yield bench
     bench.down()
