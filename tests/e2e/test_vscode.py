@@ -103,6 +103,8 @@ def use_the_terminal(workbench: TestBench, item: Any, code: VsCode, picture: Pic
     code.type("which python")
     expect(code.terminal).to_contain_text("/opt/venv/bin/python")
     picture(code.page, "vscode")
+    code.type("echo $VSCODE_PROXY_URI")
+    expect(code.terminal).to_contain_text(f"{workbench.url}{item['url']}proxy/{{{{port}}}}/")
     content = base64.b64encode(vsix()).decode()
     workbench.execute(item, "sh", "-c", f"echo {content} | base64 --decode > tiny.vsix")
     code.type("clear && code-server --install-extension ../tiny.vsix")
