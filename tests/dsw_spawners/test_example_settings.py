@@ -68,7 +68,7 @@ def test_the_example_holds_every_key_and_no_other(tmp_path: Path) -> None:
     whole.write_text(text)
     settings = load(whole, {})
     assert settings.gpus[0].type == "A100"
-    assert settings.hub.traits["JupyterHub"]["subdomain_host"] == "https://hub.example.org"
+    assert settings.hub.traits["JupyterHub"]["active_server_limit"] == 200
 
 
 def test_every_group_of_keys_has_a_comment() -> None:
