@@ -17,7 +17,7 @@ from dsw.sharing import Access
 from dsw.ssh import GatewayTicketAsk, GatewayUser, SshTicketAsk, SshTicketView, public_key
 from dsw.workspaces import Me
 
-TIMEOUT = 30.0
+TIMEOUT = 15.0
 STRANGERS_AT_ONCE = 8
 """Logins that are checked at a time, so that a flood of them leaves control to others."""
 _TOKEN = re.compile(r"[\x21-\x7e]{1,255}")

@@ -38,7 +38,10 @@ class Crowd(Generic[C]):
         if len(self._strangers) <= self.limits.strangers:
             return None
         most = Counter(self._strangers.values()).most_common(1)[0][0]
-        return next(one for one, place in self._strangers.items() if place == most)
+        oldest = next(one for one, place in self._strangers.items() if place == most)
+        # Many may come before its end is noticed; none of them must count it again.
+        del self._strangers[oldest]
+        return oldest
 
     def welcome(self, connection: C, username: str) -> bool:
         """A stranger has logged in; False when there are too many already."""
