@@ -382,7 +382,7 @@ mkdir -p .ide-server && echo ready-for-upload
 """
 LAUNCH = """
 cd ~/.ide-server && tar -xzf server.tgz
-nohup python -m http.server 0 --bind 127.0.0.1 --directory web >log 2>&1 </dev/null &
+nohup python -u -m http.server 0 --bind 127.0.0.1 --directory web >log 2>&1 </dev/null &
 echo $! > pid
 until grep -oE 'port [0-9]+' log | tail -1 | grep -oE '[0-9]+'; do :; done
 echo launched
