@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, ClassVar
 
 from dsw.errors import DswError, Forbidden, NotAuthenticated, NotFound, Unavailable
 from dsw_server.control import Control
-from dsw_server.lately import FRESH, PATIENCE, Lately
+from dsw_server.lately import FRESH, PATIENCE, STALE, Lately
 from dsw_server.ssh_daemon import Daemon
 from dsw_server.ssh_session import Session
 
@@ -133,13 +134,14 @@ class Ssh:
     async def _watch_sessions(self) -> None:
         """While anybody is here, ask again who may be, and end the rest."""
         while self._open:
-            # Those who come while control is asked were let in by a newer answer. Asked at once, so
-            # that there is one to trust when control is restarted the next moment.
+            # Those who come while control is asked were let in by a newer answer.
             here = list(self._open)
             try:
                 entrants = await self._entrants.get(within=0)
             except DswError:
                 entrants = {}
+                # Control has just let them in, so that is its answer of a while ago.
+                here = [each for each in here if time.monotonic() - each.began > STALE]
             for session in here:
                 if not session.may_stay(_fingerprints(entrants.get(session.user) or ())):
                     self._log.info("SSH: ended a session of %s", session.user)

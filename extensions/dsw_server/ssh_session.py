@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import time
 from collections.abc import Collection
 from contextlib import suppress
 from logging import Logger, LoggerAdapter
@@ -34,6 +35,7 @@ class Session:
     def __init__(self, user: str, keys: Collection[str], started: Started, log: Any) -> None:
         self.user = user
         self.farewell = ""
+        self.began = time.monotonic()
         self._keys = frozenset(keys)
         self._accepted: str | None = None
         self._process = started.process
