@@ -34,7 +34,7 @@ class Doorkeeper:
     """What control says: `keys` of those who may enter; a user's ticket is `ticket-` and the name.
 
     `hosts` are the bodies that the instance told of itself. `refusals` is the number of requests
-    that it answers with 503 first; -1 for all.
+    about SSH that it answers with 503 first; -1 for all. `asked` counts them.
     """
 
     instance_id: str = field(default_factory=lambda: new_id("dsw"))
@@ -46,11 +46,13 @@ class Doorkeeper:
 
     def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
         """Status and body."""
+        base = f"/services/dsw/api/instances/{self.instance_id}/ssh"
+        if not path.startswith(base):
+            return 404, {"code": "not_found", "detail": path}
         self.asked += 1
         if self.refusals:
             self.refusals -= 1
             return 503, {"code": "unavailable", "detail": "Restarting."}
-        base = f"/services/dsw/api/instances/{self.instance_id}/ssh"
         if (method, path) == ("PUT", base):
             self.hosts.append(body)
             return 204, None
@@ -89,9 +91,11 @@ def doorkeeper() -> Iterator[Doorkeeper]:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         keeper.url = f"http://127.0.0.1:{server.server_port}/services/dsw"
-        yield keeper
-        server.shutdown()
-        thread.join()
+        try:
+            yield keeper
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @dataclass

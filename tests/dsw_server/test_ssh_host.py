@@ -28,6 +28,13 @@ from dsw_server.ssh_daemon import Daemon
 from dsw_server.ssh_handler import SSH_PATH, SshHandler
 from dsw_server.ssh_host_key import HostKey, host_key
 
+UPGRADE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+}
+
 
 def test_the_host_key_is_made_at_the_first_start_and_stays(
     tmp_path: Path, start_server: Callable[..., Server]
@@ -132,7 +139,7 @@ async def answer_of(home: Path, control_url: str, instance_id: str) -> httpx.Res
     ssh.start()
     try:
         async with httpx.AsyncClient(trust_env=False) as client:
-            headers = {TICKET_HEADER: "ticket-alice"}
+            headers = {TICKET_HEADER: "ticket-alice", **UPGRADE}
             return await client.get(f"http://127.0.0.1:{port}/{SSH_PATH}", headers=headers)
     finally:
         await ssh.stop()
