@@ -38,11 +38,15 @@ RECORDER = """
 
 RELOADER = """
 addEventListener("error", ({ target }) => {
-  if (target instanceof HTMLScriptElement) location.reload();
+  if (!(target instanceof HTMLScriptElement)) return;
+  // One that the server does not have is no accident.
+  const [entry] = performance.getEntriesByName(target.src);
+  if (!entry?.responseStatus) location.reload();
 }, true);
 """
 """What a user does whose page stays blank. Chromium drops what it is loading when a network
-interface comes or goes, and each container that starts on this host brings one."""
+interface comes or goes, and each container that starts on this host brings one. VS Code always asks
+for `vsda.js`, which only Microsoft's own build has."""
 
 
 class Windows:
