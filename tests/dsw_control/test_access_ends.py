@@ -83,6 +83,7 @@ def an_image(
         workspace_id=workspace,
         visibility=visibility,
         labels={},
+        apps=[],
         reference="",
         digest="",
         platform="",
