@@ -43,6 +43,8 @@ SILENCE = 600
 
 FIELD_MAX = 65_536
 INTERNAL_ERROR = 1011
+REASON_MAX = 123
+"""Bytes that a websocket's end can say."""
 
 OTHER_HOST = (
     "Only programs in this instance are reached here, by localhost and a port. For another host "
@@ -206,7 +208,10 @@ class ToProgram(ProxyHandler):  # type: ignore[misc]
             await super().proxy_open(host, port, proxied_path)
         except Exception as error:
             self.log.info("%s: %r", self.request.path, error)
-            self.close(INTERNAL_ERROR, f"{self.title} takes no websocket here.")
+            said = f"{self.title} takes no websocket here."
+            if isinstance(error, OSError):
+                said = self.absent().partition(". ")[0]
+            self.close(INTERNAL_ERROR, said.encode()[:REASON_MAX].decode(errors="ignore"))
 
 
 class PortHandler(ToProgram, LocalProxyHandler):  # type: ignore[misc]
@@ -284,7 +289,7 @@ class AppHandler(ToProgram, NamedLocalProxyHandler):  # type: ignore[misc]
 def check_port(text: str) -> None:
     """`web.HTTPError` for a number that is no port."""
     if len(text) > 5 or not 0 < int(text) <= 65_535:
-        raise web.HTTPError(404, "There is no such port: ports are 1 to 65535.")
+        raise web.HTTPError(400, "There is no such port: ports are 1 to 65535.")
 
 
 def routes(processes: list[AppProcess]) -> list[tuple[Any, ...]]:

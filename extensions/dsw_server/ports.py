@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ import psutil
 PROC = Path("/proc")
 LISTEN = "0A"
 MOST = 200
+GREETING_SECONDS = 0.3
 
 _HERE = re.compile(
     r"0{8}|0100007F"  # 0.0.0.0, 127.0.0.1
@@ -94,7 +97,7 @@ class Ports:
             command = _text(self._proc / str(pid) / "cmdline").split("\0")
             port = self._sockets[inode]
             ours = pid == self._own or _session(pid) in apps
-            if ours or _is_editor(command) or port in kernel_ports(command):
+            if ours or _is_editor(command) or _is_of_kernel(command, port):
                 hidden.add(port)
         return frozenset(hidden)
 
@@ -112,9 +115,25 @@ def listening(proc: Path = PROC) -> dict[int, int]:
     return found
 
 
+def _is_of_kernel(command: list[str], port: int) -> bool:
+    """Whether a kernel needs the port for itself. What else a kernel listens on is the user's: an
+    app that runs in a notebook."""
+    known = kernel_ports(command)
+    return port in known or (bool(known) and _speaks_zeromq(port))
+
+
+def _speaks_zeromq(port: int) -> bool:
+    """Kernels have ports that no file names; ZeroMQ greets whoever connects."""
+    try:
+        with socket.create_connection(("localhost", port), GREETING_SECONDS) as connection:
+            return connection.recv(1) == b"\xff"
+    except OSError:
+        return False
+
+
 def kernel_ports(command: list[str]) -> frozenset[int]:
-    """The ports of a kernel, which its command line's connection file names. What else a kernel
-    listens on is the user's: an app that runs in a notebook."""
+    """The ports of a kernel that its command line's connection file names; none of what is no
+    kernel."""
     ports: set[int] = set()
     for argument in command:
         if argument.endswith(".json"):
@@ -139,14 +158,13 @@ def _is_editor(command: list[str]) -> bool:
 
 
 def _inodes(folder: Path) -> Iterator[int]:
-    try:
-        for entry in os.scandir(folder):
-            target = os.readlink(entry.path)
-            if target.startswith("socket:["):
-                yield int(target[8:-1])
-    except OSError:
-        # It has ended, or belongs to somebody else.
-        return
+    # It may have ended, or belong to somebody else.
+    with suppress(OSError):
+        for name in os.listdir(folder):
+            with suppress(OSError):
+                target = os.readlink(folder / name)
+                if target.startswith("socket:["):
+                    yield int(target[8:-1])
 
 
 def _text(path: Path) -> str:
