@@ -338,6 +338,7 @@ def ended(server: VisitedServer, path: str) -> str:
     except websocket.WebSocketBadStatusException as error:
         return error.resp_body.decode()
     code, data = opened.recv_data()
+    opened.shutdown()
     assert code == websocket.ABNF.OPCODE_CLOSE
     return data[2:].decode()
 
