@@ -120,6 +120,7 @@ class Daemon:
                 )
             except BaseException:
                 ours.close()
+                shutil.rmtree(folder, ignore_errors=True)
                 raise
         ours.setblocking(False)
         return Started(process, ours, folder)

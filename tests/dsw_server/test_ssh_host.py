@@ -122,6 +122,19 @@ async def test_an_image_without_sshd_says_so_and_makes_no_key(
         assert (keeper.asked, os.listdir(tmp_path)) == (0, [])
 
 
+async def test_an_sshd_that_cannot_be_run_leaves_no_file_behind(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "sshd").write_text("#!/nonexistent/interpreter\n")
+    (tmp_path / "bin" / "sshd").chmod(0o755)
+    path = f"{tmp_path}/bin:/usr/bin"
+    environ = {"PATH": path, "HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)}
+    daemon = Daemon({**environ, "DSW_INSTANCE_ID": "dsw-x"})
+    folder = daemon.lay_out([])
+    with pytest.raises(FileNotFoundError):
+        await daemon.start(folder)
+    assert sorted(os.listdir(tmp_path)) == [".dsw", "bin"]
+
+
 async def answer_of(home: Path, control_url: str, instance_id: str) -> httpx.Response:
     """What the handler answers in this process, whose search path holds ssh-keygen alone."""
     environ = {
