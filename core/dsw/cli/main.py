@@ -17,6 +17,7 @@ from dsw.cli import (
     images,
     instances,
     members,
+    ports,
     queue,
     quotas,
     records,
@@ -54,7 +55,7 @@ for name, group in (
     ("roles", members.roles_app),
 ):
     app.add_typer(group, name=name)
-for command in (shares.share, records.usage, records.audit, apply.apply, apply.export):
+for command in (ports.ports, shares.share, records.usage, records.audit, apply.apply, apply.export):
     app.command()(command)
 for name, reaching in (
     ("ssh", ssh.ssh),
