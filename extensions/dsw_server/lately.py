@@ -22,15 +22,16 @@ PATIENCE = 5.0
 
 class Lately:
     """Asks control, for many at once only one time. `ask` gives control's JSON, of which the object
-    `part` is kept: empty when control refuses."""
+    `part` is kept: empty when control refuses. It holds `stale` seconds without control."""
 
     def __init__(
         self,
         ask: Callable[[], Awaitable[Any]],
         part: str,
         clock: Callable[[], float] = time.monotonic,
+        stale: float = STALE,
     ) -> None:
-        self._ask, self._part, self._clock = ask, part, clock
+        self._ask, self._part, self._clock, self._stale = ask, part, clock, stale
         self._answer: dict[str, Any] = {}
         self._at = float("-inf")
         self._lock = asyncio.Lock()
@@ -51,7 +52,7 @@ class Lately:
             self._answer = dict(answer) if isinstance(answer, dict) else {}
         except (DswError, TimeoutError) as error:
             status = error.status if isinstance(error, DswError) else 503
-            if status >= 500 and age < STALE:
+            if status >= 500 and age < self._stale:
                 return
             self._answer = {}
             if status >= 500:

@@ -15,12 +15,17 @@ from typing import Any, ClassVar
 
 from dsw.errors import DswError, Forbidden, NotAuthenticated, NotFound, Unavailable
 from dsw_server.control import Control
-from dsw_server.lately import FRESH, PATIENCE, STALE, Lately
+from dsw_server.lately import FRESH, PATIENCE, Lately
 from dsw_server.ssh_daemon import Daemon
 from dsw_server.ssh_session import Session
 
 MOST = 64
 """Sessions at once. One connection carries as many shells as its user likes."""
+
+ABSENT = 60.0
+"""Seconds without control after which open sessions end. Longer than for pages, which only have to
+be loaded again: on a busy host a restart of control takes 20 s, and without control nobody can lose
+a right."""
 
 TICKET_MAX = 2000
 LONGEST_PAUSE = 60.0
@@ -49,7 +54,7 @@ class Ssh:
     def __init__(self, control: Control, environ: Mapping[str, str], log: Any) -> None:
         self._control, self._log = control, log
         self._daemon = Daemon(environ)
-        self._entrants = Lately(control.ssh_entrants, "keys")
+        self._entrants = Lately(control.ssh_entrants, "keys", stale=ABSENT)
         self._open: dict[Session, asyncio.Task[None]] = {}
         self._opening = 0
         self._introduction: asyncio.Task[None] | None = None
@@ -141,7 +146,7 @@ class Ssh:
             except DswError:
                 entrants = {}
                 # Control has just let them in, so that is its answer of a while ago.
-                here = [each for each in here if time.monotonic() - each.began > STALE]
+                here = [each for each in here if time.monotonic() - each.began > ABSENT]
             for session in here:
                 if not session.may_stay(_fingerprints(entrants.get(session.user) or ())):
                     self._log.info("SSH: ended a session of %s", session.user)

@@ -20,8 +20,8 @@ from tests.polling import eventually
 
 from dsw.ssh import SSH_PATH, TICKET_HEADER
 from dsw_server import ssh_handler
-from dsw_server.lately import FRESH, STALE
-from dsw_server.ssh import MOST, NO_MORE
+from dsw_server.lately import FRESH
+from dsw_server.ssh import ABSENT, MOST, NO_MORE
 from dsw_server.ssh_daemon import private_places
 
 MB = 1024**2
@@ -218,7 +218,7 @@ def test_sessions_outlive_a_restart_of_control_but_not_its_absence(instance: Ssh
         eventually(lambda: instance.keeper.asked >= asked + 4, 6 * FRESH)
         assert process.poll() is None
         instance.keeper.refusals = -1
-        assert process.wait(STALE + 3 * FRESH) == 255
+        assert process.wait(ABSENT + 3 * FRESH) == 255
 
 
 def test_a_session_and_its_silence_are_no_activity(instance: SshInstance) -> None:
