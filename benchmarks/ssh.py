@@ -45,9 +45,9 @@ shared_memory = "1GiB"
 """
 ROADS = ("direct", "proxy_command", "gateway")
 LISTEN = """
-import json, subprocess, sys
+import json, os, subprocess, sys
 from dsw_server.ssh_daemon import Daemon
-environment = json.load(open("/run/dsw/environment"))
+environment = {**os.environ, **json.load(open("/run/dsw/environment"))}
 folder = Daemon(environment).lay_out(sys.argv[1:])
 command = ["/usr/sbin/sshd", "-f", str(folder / "sshd_config"), "-p", "%d", "-o", "PidFile=none"]
 subprocess.run(command, check=True)

@@ -91,6 +91,7 @@ class Session:
     def echoes(self, word: str) -> bool:
         """Whether a line comes back."""
         assert self.process.stdin
+        assert self.is_open(), self.close()
         self.process.stdin.write(f"{word}\n")
         self.process.stdin.flush()
         return self.read() == f"{word}\n"
