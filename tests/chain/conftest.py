@@ -7,11 +7,51 @@ from collections.abc import Iterator
 import pytest
 from tests.workbenches import TestBench, User
 
+APPS = """
+[[apps]]
+name = "echo"
+title = "Echo"
+path = "page?a=1"
+command = ["python", "-c", '''
+import asyncio, sys
+from tornado import web, websocket
+
+def seen(request):
+    return {{"uri": request.uri, "method": request.method, "headers": dict(request.headers)}}
+
+class Echo(web.RequestHandler):
+    def get(self):
+        self.add_header("Set-Cookie", "mine=1; Path=/")
+        self.write(seen(self.request))
+    post = get
+
+class Socket(websocket.WebSocketHandler):
+    def open(self):
+        self.write_message(seen(self.request))
+    def on_message(self, message):
+        self.write_message(message)
+
+async def main():
+    application = web.Application([("/socket", Socket), (".*", Echo)])
+    application.listen(int(sys.argv[1]), "127.0.0.1")
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+''', "{port}"]
+
+[[apps]]
+name = "absent"
+title = "Not in this image"
+command = ["no-such-program"]
+"""
+"""What the operator declares for all instances: an app that shows what reaches it, and one that
+no image has."""
+
 
 @pytest.fixture(scope="session")
 def workbench(minimal_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestBench]:
     """Started by `scripts/up`, ended by `scripts/down`; nothing of it stays."""
-    bench = TestBench(tmp_path_factory.mktemp("workbench"), "chain")
+    bench = TestBench(tmp_path_factory.mktemp("workbench"), "chain", APPS)
     bench.up()
     yield bench
     bench.down()
