@@ -75,9 +75,11 @@ class App(Model):
     """
 
     name: str = Field(pattern=_NAME, description="Its path.")
-    title: str = Field(min_length=1, max_length=60, pattern=_LINE)
+    title: str = Field(min_length=1, max_length=60, pattern=_LINE, description="For people.")
     command: list[_Text] = Field(min_length=1, max_length=100, description="Program, arguments.")
-    environment: dict[_Variable, _Text] = Field(default_factory=dict, max_length=50)
+    environment: dict[_Variable, _Text] = Field(
+        default_factory=dict, max_length=50, description="Variables that it gets besides."
+    )
     path: _Path = Field(default="", description="What is opened below its address.")
     unix_socket: bool = Field(default=False, description="Listens on a socket, not on a port.")
     absolute: bool = Field(

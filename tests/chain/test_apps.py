@@ -113,7 +113,7 @@ def test_viewers_and_strangers_do_not(
 
 @pytest.fixture(scope="module")
 def browser(workbench: TestBench, item: Any) -> Iterator[httpx.Client]:
-    """The owner's, with the cookies that a browser has after it was in an instance and the console."""
+    """The owner's, with the cookies of a browser that was in an instance and the console."""
     with httpx.Client(base_url=workbench.url, follow_redirects=True, timeout=30) as client:
         log_in(client, "admin", workbench.admin_password)
         client.get("/services/dsw/")
