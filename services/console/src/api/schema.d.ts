@@ -1078,7 +1078,10 @@ export interface components {
              * @description Program, arguments.
              */
             command: string[];
-            /** Environment */
+            /**
+             * Environment
+             * @description Variables that it gets besides.
+             */
             environment?: {
                 [key: string]: string;
             };
@@ -1105,7 +1108,10 @@ export interface components {
              * @default 60
              */
             timeout: number;
-            /** Title */
+            /**
+             * Title
+             * @description For people.
+             */
             title: string;
             /**
              * Unix Socket
