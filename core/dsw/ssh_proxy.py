@@ -22,6 +22,7 @@ import time
 import unicodedata
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
@@ -519,21 +520,17 @@ def _widen(pipe: int) -> None:
     # Windows has no such module, and gets a sentence instead.
     import fcntl
 
-    try:
+    with suppress(OSError):
         fcntl.fcntl(pipe, F_SETPIPE_SZ, PIPE)
-    except OSError:
-        pass
 
 
 # What people read.
 
 
 def _tell(text: str) -> None:
-    try:
+    with suppress(OSError):
         sys.stderr.write(text)
         sys.stderr.flush()
-    except OSError:
-        pass
 
 
 def _clean(text: str) -> str:
