@@ -172,7 +172,8 @@ class SshKeyView(View):
 class SshTicketAsk(Model):
     """Enter an instance: its id, the name of one's own, or `owner/name` of a shared one.
 
-    `start`: start it when it is stopped; ask again until the answer holds a ticket.
+    `start`: start it when it is stopped. Until the answer holds a ticket one asks again, without
+    `start` once it is on its way: who stops it meanwhile has the last word.
     """
 
     instance: str = Field(min_length=1, max_length=300)

@@ -37,7 +37,7 @@ class Login(Protocol):
         """`key` or `token`."""
         ...
 
-    async def ticket(self, instance: str) -> SshTicketView:
+    async def ticket(self, instance: str, start: bool) -> SshTicketView:
         """A ticket for an instance; without one while it starts. `RemoteError` is a refusal."""
         ...
 
@@ -120,10 +120,13 @@ class KeyLogin:
     public_key: str
     road: str = "key"
 
-    async def ticket(self, instance: str) -> SshTicketView:
+    async def ticket(self, instance: str, start: bool) -> SshTicketView:
         """As `Login`; control looks the key up again."""
         ask = GatewayTicketAsk(
-            username=self.username, public_key=self.public_key, instance=instance, start=True
+            username=self.username,
+            public_key=self.public_key,
+            instance=instance,
+            start=start,
         )
         answer = await self._control.internal("tickets", ask)
         return SshTicketView.model_validate(answer.json())
@@ -144,9 +147,9 @@ class TokenLogin:
     token: str = field(repr=False)
     road: str = "token"
 
-    async def ticket(self, instance: str) -> SshTicketView:
+    async def ticket(self, instance: str, start: bool) -> SshTicketView:
         """As `Login`."""
-        ask = SshTicketAsk(instance=instance, start=True)
+        ask = SshTicketAsk(instance=instance, start=start)
         answer = await self._control.public("POST", "ssh/tickets", self.token, ask)
         return SshTicketView.model_validate(answer.json())
 

@@ -50,13 +50,16 @@ class Entrance:
         patience = self._patience
         began = time.monotonic()
         queued = away = 0.0
+        start = True
         while True:
             wait: DswError
             try:
-                view = await login.ticket(instance)
+                view = await login.ticket(instance, start)
                 if view.ticket is not None:
                     return await self._open(view, view.ticket)
                 away = 0.0
+                # Who stops it from now on has the last word.
+                start = view.state == InstanceState.STOPPING
                 queued = queued + patience.look if view.state == InstanceState.QUEUING else 0.0
                 wait = _waits(view)
             except Unavailable as error:

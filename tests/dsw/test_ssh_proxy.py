@@ -70,7 +70,7 @@ def test_the_instance_sees_the_ticket_and_never_the_token(world: World) -> None:
     assert world.tokens == [f"Bearer {TOKEN}"]
 
 
-def test_a_start_is_waited_for_and_shown(world: World) -> None:
+def test_a_start_is_asked_for_once_waited_for_and_shown(world: World) -> None:
     world.answers = [(200, WAITING), (200, PULLING), (503, {"detail": "x"}), (200, READY)]
     out, err = world.start("--start", "train").communicate(timeout=30)
     assert out == b""
@@ -78,7 +78,8 @@ def test_a_start_is_waited_for_and_shown(world: World) -> None:
         "train: Queuing Waiting for 1 GPU.",
         "train: EnvPreparing 40 % Pulling the image.",
     ]
-    assert all(asked == {"instance": "train", "start": True} for asked in world.asked)
+    assert {asked["instance"] for asked in world.asked} == {"train"}
+    assert [asked["start"] for asked in world.asked] == [True, False, False, False]
     assert len(world.opened) == 1
 
 

@@ -76,14 +76,14 @@ async def test_both_ways_in_get_the_same_tickets_and_lists(
     assert "ssh -J dan@hub.example.com:2222 dsw@train\n" in text
     assert f"ssh -J dan@hub.example.com:2222 dsw@{shared.id}\n" in text
     for name in ("train", shared.id, "eve/eval"):
-        view = await login.ticket(name)
+        view = await login.ticket(name, start=True)
         assert view.state == InstanceState.RUNNING
         item = {"id": view.instance_id, "owner": view.owner, "name": view.name}
         entry = (await show(api, item, view.ticket or "")).json()
         assert entry == {"user": "dan", "keys": [key_of("dan")]}
     for name in ("secret", "eve/secret", "eval", "nowhere", "../x/train"):
         with pytest.raises(RemoteError) as refusal:
-            await login.ticket(name)
+            await login.ticket(name, start=True)
         assert refusal.value.status == 404
 
 
@@ -93,7 +93,7 @@ async def test_who_has_no_right_to_enter_is_let_in_and_finds_nothing(
     login = await by_key(control, "gus")
     assert await login.instances() == []
     with pytest.raises(RemoteError):
-        await login.ticket("dan/train")
+        await login.ticket("dan/train", start=True)
 
 
 @pytest.mark.parametrize(
@@ -115,11 +115,11 @@ async def test_a_removed_key_opens_nothing_more(api: Api, control: ControlCalls)
     (key,) = (await api.ok("dan", "GET", "/ssh-keys"))["items"]
     await api.ok("dan", "DELETE", f"/ssh-keys/{key['id']}")
     with pytest.raises(RemoteError):
-        await login.ticket("train")
+        await login.ticket("train", start=True)
     with pytest.raises(RemoteError):
         await login.instances()
     await add_key(api, "dan")
-    assert (await login.ticket("train")).ticket
+    assert (await login.ticket("train", start=True)).ticket
 
 
 async def test_clients_are_told_where_the_gateway_is_and_which_key_it_has(api: Api) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from dsw.base import Model
 from dsw.errors import Conflict, Forbidden, NotFound
-from dsw.instances import AT_REST, IS_UP, Desired, InstanceState, InstanceView
+from dsw.instances import AT_REST, IS_STARTING, IS_UP, Desired, InstanceState, InstanceView
 from dsw.roles import Action
 from dsw.ssh import SshTicketAsk, SshTicketView
 from dsw_control import instances
@@ -40,7 +40,7 @@ BY_PROXY = Road()
 async def ask_ticket(
     control: Control, caller: Caller, body: SshTicketAsk, road: Road = BY_PROXY
 ) -> SshTicketView:
-    """A ticket when the instance is up; without one, when it is on its way and `start` is asked.
+    """A ticket when the instance is up; without one when it is on its way, or set on it by `start`.
 
     `Conflict` when it is neither, when it failed, when its image has no SSH server, and for
     somebody who has no key to log in with.
@@ -75,7 +75,7 @@ async def _give(control: Control, caller: Caller, row: Instance, road: Road) -> 
 async def _on_its_way(control: Control, caller: Caller, row: Instance, start: bool) -> InstanceView:
     """The instance, when waiting for it makes sense; it is started if it is to be."""
     if row.state in IS_UP:
-        _check_tells_soon(control, row, start)
+        _check_tells_soon(control, row)
     else:
         _check_comes_up(row, start)
     if row.state in AT_REST:
@@ -83,10 +83,10 @@ async def _on_its_way(control: Control, caller: Caller, row: Instance, start: bo
     return instance_view(control, row)
 
 
-def _check_tells_soon(control: Control, row: Instance, start: bool) -> None:
+def _check_tells_soon(control: Control, row: Instance) -> None:
     """`Conflict` when it is up, and its SSH server is not one that is just coming up."""
     began = row.started_at or row.changed_at
-    if not start or control.clock() - began > SOON:
+    if control.clock() - began > SOON:
         raise Conflict(
             f"{row.display_name!r} has no SSH server, or it has not come up yet.",
             "Choose an image with one, such as the newest official one, and start it again.",
@@ -102,7 +102,7 @@ def _check_comes_up(row: Instance, start: bool) -> None:
         raise Conflict(
             f"{row.display_name!r} failed{reason}", "Start it again when the cause is gone."
         )
-    if not start:
+    if not start and row.state not in IS_STARTING:
         raise Conflict(
             f"{row.display_name!r} is {row.state}.",
             "Start it first, or ask for it to be started.",

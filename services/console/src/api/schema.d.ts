@@ -2436,7 +2436,8 @@ export interface components {
          * SshTicketAsk
          * @description Enter an instance: its id, the name of one's own, or `owner/name` of a shared one.
          *
-         *     `start`: start it when it is stopped; ask again until the answer holds a ticket.
+         *     `start`: start it when it is stopped. Until the answer holds a ticket one asks again, without
+         *     `start` once it is on its way: who stops it meanwhile has the last word.
          */
         SshTicketAsk: {
             /** Instance */
