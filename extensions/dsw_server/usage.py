@@ -44,8 +44,9 @@ class Metrics:
 
 def cpu_percent(before: Usage, after: Usage, seconds: float, cores: float) -> float:
     """Per cent of the cores used between two readings, 0 to 100."""
-    if seconds <= 0:
+    available = seconds * cores
+    if available <= 0:
         return 0.0
-    share = (after.cpu_seconds - before.cpu_seconds) / (seconds * cores)
+    share = (after.cpu_seconds - before.cpu_seconds) / available
     # Counting by process loses what ended, and the clock and the counter are read in two steps.
     return round(100 * min(1.0, max(0.0, share)), 1)

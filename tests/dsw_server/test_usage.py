@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.polling import eventually
 
@@ -143,6 +143,7 @@ def test_without_a_cgroup_the_process_tree_is_counted(child: subprocess.Popen[st
     assert (without.memory_limit, without.cpu_limit) == (None, None)
 
 
+@example(used=1, seconds=5e-324, cores=0.01)
 @given(used=st.floats(-10, 1e6), seconds=st.floats(-1, 1e6), cores=st.floats(0.01, 1024))
 def test_a_percentage_is_between_0_and_100(used: float, seconds: float, cores: float) -> None:
     before, after = reading(5), reading(5 + used)
