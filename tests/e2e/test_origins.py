@@ -288,3 +288,20 @@ def test_the_hubs_pages_lead_to_the_users_origin(
     expect(page.get_by_role("button", name="Open the console")).to_be_visible()
     page.goto(f"{bench.url}/hub/spawn/alice/by-hub")
     page.wait_for_url(re.compile(re.escape(address)), timeout=START_MS)
+
+
+def test_pages_come_back_by_themselves_when_the_proxy_was_lost(
+    bench: TestBench, windows: Windows
+) -> None:
+    bench.kill("proxy")
+
+    def listens() -> bool:
+        try:
+            return httpx.get(f"{bench.url}/hub/health").status_code in (200, 503)
+        except httpx.HTTPError:
+            return False
+
+    eventually(listens, 30)
+    page = windows.open()
+    page.goto(f"{bench.url}/services/dsw/")
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
