@@ -446,8 +446,7 @@ class Pump:
             self._queue(frame(CLOSE, struct.pack(">H", GOING[0])))
 
     def _leave(self) -> None:
-        if self._leaving is None:
-            self._leaving = time.monotonic() + GOODBYE_SECONDS
+        self._leaving = time.monotonic() + GOODBYE_SECONDS
 
     def _queue(self, data: bytes) -> None:
         self._to_server = memoryview(bytes(self._to_server) + data if self._to_server else data)
@@ -462,8 +461,9 @@ class Pump:
         except OSError as error:
             # What the other end said before it left may still be read.
             self._to_server = memoryview(b"")
-            self._broken = self._broken or f"The connection to the instance broke ({_why(error)})."
-            self._leave()
+            if self._leaving is None:
+                self._broken = f"The connection to the instance broke ({_why(error)})."
+                self._leave()
 
     def _receive(self) -> None:
         try:
