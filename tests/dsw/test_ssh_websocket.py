@@ -137,7 +137,7 @@ def joined(handler: Callable[[ServerConnection], None]) -> Iterator[Side]:
     try:
         yield side
     finally:
-        for descriptor in (write, read):
+        for descriptor in (side.write, side.read):
             os.close(descriptor)
         side.thread.join(20)
         for descriptor in (source, sink):
