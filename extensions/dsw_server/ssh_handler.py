@@ -1,4 +1,4 @@
-"""The websocket `{base_url}dsw/ssh`: what it carries is one SSH connection.
+"""The websocket `{base_url}dsw/ssh`: each binary message is a piece of an SSH connection.
 
 Whoever comes shows control's ticket. Nothing here counts as activity: an open session's keep-alive
 must not keep an idle instance from being stopped.
@@ -9,31 +9,34 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import suppress
+from typing import Any
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 from tornado.iostream import StreamClosedError
-from tornado.web import RequestHandler
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from dsw.errors import DswError, Forbidden, Invalid
+from dsw.errors import DswError, Forbidden
 from dsw_server.ssh import Ssh
-from dsw_server.ssh_frames import NORMAL, POLICY_VIOLATION, accept_key
 from dsw_server.ssh_session import Session
-from dsw_server.ssh_websocket import Websocket
 
 # As in `dsw.ssh`, which would make every server start later; a test compares them.
 SSH_PATH = "dsw/ssh"
 TICKET_HEADER = "X-DSW-Ticket"
 
+MESSAGE_BYTES = 1 << 20
+PING_SECONDS = 25
 DRAIN_SECONDS = 5.0
 """For a client to take what an sshd has sent that is gone."""
 
-GOODBYE_SECONDS = 5.0
-"""For a client to take its leave."""
+NORMAL, UNSUPPORTED, POLICY_VIOLATION = 1000, 1003, 1008
 
 
-class SshHandler(RequestHandler):
+class SshHandler(WebSocketHandler):
     """Joins a websocket to an sshd. Each side is read from only when the other has taken what came
     before, so neither fills the memory."""
+
+    _session: Session | None = None
+    _carrying: asyncio.Task[None] | None = None
 
     def initialize(self, ssh: Ssh) -> None:
         """Keep what lets people in."""
@@ -42,70 +45,81 @@ class SshHandler(RequestHandler):
     # Not by Jupyter's identity, for no token of a user's may come here: the ticket says who it is,
     # and what the socket then carries demands their key.
     @allow_unauthenticated
-    async def get(self) -> None:
+    async def get(self, *args: Any, **kwargs: Any) -> None:
         """Let in by a ticket, then carry until one side ends; else problem JSON."""
         try:
-            key = self._key()
-            session = await self._ssh.enter(self.request.headers.get(TICKET_HEADER, ""))
+            session = await self._enter()
         except DswError as error:
-            self.set_status(error.status)
-            self.set_header("Content-Type", "application/problem+json")
-            self.finish(json.dumps(error.problem()))
+            self._refuse(error)
             return
+        self._session = session
         try:
-            await self._join(self._accept(key, session), session)
+            await super().get()
         finally:
             session.hang_up()
             await self._ssh.ended(session)
+            if self._carrying is not None:
+                await asyncio.wait([self._carrying])
             session.close()
 
-    def _key(self) -> str:
+    async def _enter(self) -> Session:
         headers = self.request.headers
         if "Origin" in headers:
             # No SSH client sends it. A web page that could come in would be somebody's browser.
             raise Forbidden("Web pages cannot use this.", "Use an SSH client: dsw ssh INSTANCE")
-        asks = headers.get("Upgrade", "").lower() == "websocket"
-        key = headers.get("Sec-WebSocket-Key", "")
-        if not (asks and key and headers.get("Sec-WebSocket-Version") == "13"):
-            raise Invalid("This is a websocket for SSH.", "Use an SSH client: dsw ssh INSTANCE")
-        return key
+        return await self._ssh.enter(headers.get(TICKET_HEADER, ""))
 
-    def _accept(self, key: str, session: Session) -> Websocket:
-        self.set_status(101)
-        self.clear_header("Content-Type")
-        self.set_header("Upgrade", "websocket")
-        self.set_header("Connection", "Upgrade")
-        self.set_header("Sec-WebSocket-Accept", accept_key(key))
-        self.finish()
-        return Websocket(self.detach(), session.hang_up)
+    def _refuse(self, error: DswError) -> None:
+        self.set_status(error.status)
+        self.set_header("Content-Type", "application/problem+json")
+        self.finish(json.dumps(error.problem()))
 
-    async def _join(self, websocket: Websocket, session: Session) -> None:
-        receiving = asyncio.create_task(_receive(websocket, session))
-        sending = asyncio.create_task(_send(websocket, session))
+    def open(self, *args: str, **kwargs: str) -> None:
+        """Begin to carry."""
+        self.set_nodelay(True)
+        if self._session is not None:
+            self._carrying = asyncio.create_task(self._carry(self._session))
+
+    async def on_message(self, message: str | bytes) -> None:
+        """To sshd; the next message is read once it has this one."""
+        if isinstance(message, str):
+            self.close(UNSUPPORTED, "Only binary messages.")
+        elif self._session is not None:
+            await self._session.write(message)
+
+    def on_close(self) -> None:
+        """The client is gone."""
+        if self._session is not None:
+            self._session.hang_up()
+
+    async def _carry(self, session: Session) -> None:
+        """From sshd to the client, and the end of the one to the other."""
         ending = asyncio.create_task(self._ssh.ended(session))
-        pinging = asyncio.create_task(websocket.keep_alive())
-        try:
-            either = {receiving, sending, ending}
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if not receiving.done():
-                await asyncio.wait([sending], timeout=DRAIN_SECONDS)
-            session.hang_up()
-            await ending
-            code = POLICY_VIOLATION if session.farewell else NORMAL
-            websocket.leave(code, session.farewell)
-            await asyncio.wait([receiving], timeout=GOODBYE_SECONDS)
-        finally:
-            for task in (receiving, sending, pinging):
-                task.cancel()
-            websocket.close()
+        sending = asyncio.create_task(self._send(session))
+        await asyncio.wait([ending, sending], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([sending], timeout=DRAIN_SECONDS)
+        sending.cancel()
+        session.hang_up()
+        await ending
+        farewell = session.farewell
+        self.close(POLICY_VIOLATION if farewell else NORMAL, farewell or None)
 
+    async def _send(self, session: Session) -> None:
+        with suppress(WebSocketClosedError, StreamClosedError):
+            while data := await session.read():
+                await self.write_message(data, binary=True)
 
-async def _receive(websocket: Websocket, session: Session) -> None:
-    async for piece in websocket.pieces():
-        await session.write(piece)
+    @property
+    def ping_interval(self) -> float:
+        """Often enough for whatever stands between to see that the connection lives."""
+        return PING_SECONDS
 
+    @property
+    def ping_timeout(self) -> float:
+        """None: a client that is suspended is not gone, and sshd itself ends one that is."""
+        return 0
 
-async def _send(websocket: Websocket, session: Session) -> None:
-    with suppress(StreamClosedError):
-        while data := await session.read():
-            await websocket.send(data)
+    @property
+    def max_message_size(self) -> int:
+        """Bytes that one message may have."""
+        return MESSAGE_BYTES

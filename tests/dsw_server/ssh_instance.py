@@ -34,7 +34,7 @@ class Doorkeeper:
     """What control says: `keys` of those who may enter; a user's ticket is `ticket-` and the name.
 
     `hosts` are the bodies that the instance told of itself. `refusals` is the number of requests
-    about SSH that it answers with 503 first; -1 for all. `asked` counts them.
+    that it answers with 503 first; -1 for all.
     """
 
     instance_id: str = field(default_factory=lambda: new_id("dsw"))
@@ -48,6 +48,7 @@ class Doorkeeper:
         """Status and body."""
         base = f"/services/dsw/api/instances/{self.instance_id}/ssh"
         if not path.startswith(base):
+            # What the server tells of its apps and ports; this is for SSH.
             return 404, {"code": "not_found", "detail": path}
         self.asked += 1
         if self.refusals:
@@ -91,11 +92,9 @@ def doorkeeper() -> Iterator[Doorkeeper]:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         keeper.url = f"http://127.0.0.1:{server.server_port}/services/dsw"
-        try:
-            yield keeper
-        finally:
-            server.shutdown()
-            thread.join()
+        yield keeper
+        server.shutdown()
+        thread.join()
 
 
 @dataclass

@@ -28,13 +28,6 @@ from dsw_server.ssh_daemon import Daemon
 from dsw_server.ssh_handler import SSH_PATH, SshHandler
 from dsw_server.ssh_host_key import HostKey, host_key
 
-UPGRADE = {
-    "Connection": "Upgrade",
-    "Upgrade": "websocket",
-    "Sec-WebSocket-Version": "13",
-    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
-}
-
 
 def test_the_host_key_is_made_at_the_first_start_and_stays(
     tmp_path: Path, start_server: Callable[..., Server]
@@ -152,7 +145,7 @@ async def answer_of(home: Path, control_url: str, instance_id: str) -> httpx.Res
     ssh.start()
     try:
         async with httpx.AsyncClient(trust_env=False) as client:
-            headers = {TICKET_HEADER: "ticket-alice", **UPGRADE}
+            headers = {TICKET_HEADER: "ticket-alice"}
             return await client.get(f"http://127.0.0.1:{port}/{SSH_PATH}", headers=headers)
     finally:
         await ssh.stop()
