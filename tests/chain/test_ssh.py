@@ -321,16 +321,17 @@ def test_many_sessions_are_open_at_once(
     eventually(lambda: sessions(workbench, train) == 0)
 
 
-def test_the_agent_is_forwarded_to_the_instance_only(computer: Computer, tmp_path: Path) -> None:
+def test_the_agent_is_forwarded_to_the_instance(
+    computer: Computer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = str(tmp_path / "agent")
     key = str(computer.home / ".config" / "dsw" / "ssh" / "id_ed25519")
     with subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL) as agent:
         try:
             eventually(lambda: Path(path).exists())
-            subprocess.run(
-                ["ssh-add", "-q", key], env={**os.environ, "SSH_AUTH_SOCK": path}, check=True
-            )
-            there = computer.ok("-o", f"ForwardAgent={path}", HOST, "ssh-add -L")
+            monkeypatch.setitem(computer.environment, "SSH_AUTH_SOCK", path)
+            assert computer.run("ssh-add", "-q", key).returncode == 0
+            there = computer.ok("-A", HOST, "ssh-add -L")
         finally:
             agent.terminate()
     assert there.split()[1] == Path(f"{key}.pub").read_text().split()[1]

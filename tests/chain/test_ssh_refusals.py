@@ -301,5 +301,5 @@ def test_a_websocket_needs_a_ticket_for_this_instance_and_no_browser(
     assert handshake(url, ticket(train)) == 101
     for path in ("", "?ticket=x"):
         answer = httpx.get(f"{workbench.url}{train['url']}{SSH_PATH}{path}")
-        assert answer.status_code == 422, answer.text
+        assert 400 <= answer.status_code < 500, answer.text
     olga.delete(other["id"])
