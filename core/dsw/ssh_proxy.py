@@ -218,7 +218,8 @@ def remember_host(file: Path, instance_id: str, host: dict[str, str]) -> None:
     """Keep the host key of an instance, as control gave it, beside what else is in the file."""
     line = f"{instance_id} {' '.join(host['host_key'].split()[:2])}"
     try:
-        lines = file.read_text("utf-8").splitlines() if file.exists() else []
+        text = file.read_text("utf-8") if file.exists() else ""
+        lines = text.rstrip("\n").split("\n") if text else []
         if line in lines:
             return
         others = [each for each in lines if not each.startswith(f"{instance_id} ")]

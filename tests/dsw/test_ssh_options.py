@@ -36,7 +36,7 @@ def understood(text: str, host: str) -> dict[str, str]:
         command = ["ssh", "-T", "-G", "-F", file.name, host]
         done = subprocess.run(command, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b""), done.stderr
-    lines = done.stdout.decode().splitlines()
+    lines = done.stdout.decode().split("\n")
     return dict(line.split(" ", 1) for line in lines if " " in line)
 
 
