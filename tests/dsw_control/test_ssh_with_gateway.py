@@ -7,14 +7,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from tests.dsw_control.apis import Api
-from tests.dsw_control.conftest import (  # noqa: F401
-    MakeApi,
-    make_api,
-    make_control,
-    migrated_postgresql,
-    migrated_sqlite,
-    migrated_url,
-)
+from tests.dsw_control.conftest import MakeApi
 from tests.dsw_control.ssh_worlds import add_key, key_of, share, show, up, world_with_keys
 from tests.stub_hub import instance_token, user_token
 
@@ -28,7 +21,7 @@ GATEWAY = {"ssh": {"gateway_port": 2222}, "hub": {"public_url": "https://hub.exa
 
 
 @pytest.fixture
-async def api(make_api: MakeApi) -> Api:  # noqa: F811
+async def api(make_api: MakeApi) -> Api:
     """Control with a gateway; `dan` has `train`, and `eve` has shared `eval` with him."""
     api, _ = await world_with_keys(make_api, **GATEWAY)
     shared = await up(api, "eve", name="eval", display_name="Eval")
