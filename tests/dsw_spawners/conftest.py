@@ -38,10 +38,13 @@ class Bench:
 
     def start(self, name: str, owner: str = "alice", **options: Any) -> httpx.Response:
         """Ask the hub to start a named server; the answer of the request."""
+        self._know(owner)
+        return self.admin.post(f"/users/{owner}/servers/{name}", json=options)
+
+    def _know(self, owner: str) -> None:
         if owner not in self.users:
             self.admin.post(f"/users/{owner}")
             self.users.add(owner)
-        return self.admin.post(f"/users/{owner}/servers/{name}", json=options)
 
     def server(self, name: str, owner: str = "alice") -> dict[str, Any]:
         """The hub's model of a server; empty when there is none."""
@@ -70,6 +73,7 @@ class Bench:
 
     def as_owner(self, owner: str = "alice") -> httpx.Client:
         """A client with a token of the owner, whom servers let in."""
+        self._know(owner)
         made = self.admin.post(f"/users/{owner}/tokens", json={"note": "test"})
         return self.hub.client(made.raise_for_status().json()["token"])
 

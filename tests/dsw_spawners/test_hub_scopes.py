@@ -127,7 +127,6 @@ def test_control_reads_who_is_in_a_group_and_changes_none(
 
 
 def test_a_user_s_own_token_reaches_the_control_service(process_bench: Bench) -> None:
-    made = process_bench.admin.post("/users/alice/tokens", json={"note": "mine"}).json()
-    me = process_bench.hub.client(made["token"]).get("/user").json()
+    me = process_bench.as_owner().get("/user").json()
     assert "access:services!service=dsw" in me["scopes"]
     assert "access:servers!user=alice" in me["scopes"]
