@@ -27,8 +27,9 @@ def test_an_instance_is_watched_and_saved_from_lab(
     read = ["sh", "-c", "cat .quick.code || true"]
     eventually(lambda: workbench.execute(item, *read), START_MS / 1000, every=0.3)
 
-    layouts = ["ls", f".jupyter/lab/workspaces/{item['id']}"]
-    assert workbench.execute(item, *layouts), "Lab's layout is kept for this instance alone"
+    # Lab's layout is kept for this instance alone, a moment after it changed.
+    layouts = ["sh", "-c", f"ls .jupyter/lab/workspaces/{item['id']} || true"]
+    assert eventually(lambda: workbench.execute(item, *layouts), START_MS / 1000, every=0.3)
 
     lab.page.get_by_role("menuitem", name="File", exact=True).click()
     lab.page.get_by_role("menuitem", name="Save as Image…").click()
