@@ -20,8 +20,9 @@ class GitServer:
     """Serves the bare repositories below `root`; `asked` is each path with what authorized it.
 
     `user` and `password` guard it. `elsewhere` is a base URL that whoever is let in is sent to
-    instead. `before_packing` is a shell command that runs before anything is sent; its standard
-    error reaches the client as the server's own words.
+    instead; `refusal` is the text with which they are turned away. `before_packing` is a shell
+    command that runs before anything is sent; its standard error reaches the client as the server's
+    own words, unless the command fails: then git may drop them.
     """
 
     root: Path
@@ -29,6 +30,7 @@ class GitServer:
     user: str = ""
     password: str = ""
     elsewhere: str = ""
+    refusal: str = ""
     before_packing: str = ""
     asked: list[tuple[str, str]] = field(default_factory=list)
 
@@ -122,6 +124,8 @@ def _handler(server: GitServer) -> type[BaseHTTPRequestHandler]:
                 self._answer(401, ("WWW-Authenticate", 'Basic realm="git"'))
             elif server.elsewhere:
                 self._answer(302, ("Location", f"{server.elsewhere}{self.path}"))
+            elif server.refusal:
+                self._answer(403, ("Content-Type", "text/plain"), server.refusal)
             else:
                 self._run(body)
 
@@ -168,11 +172,12 @@ def _handler(server: GitServer) -> type[BaseHTTPRequestHandler]:
             except OSError:
                 return
 
-        def _answer(self, status: int, header: tuple[str, str]) -> None:
+        def _answer(self, status: int, header: tuple[str, str], text: str = "") -> None:
             self.send_response(status)
             self.send_header(*header)
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(len(text.encode())))
             self.end_headers()
+            self.wfile.write(text.encode())
 
         def log_message(self, *args: object) -> None:
             pass

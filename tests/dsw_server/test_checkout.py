@@ -433,10 +433,8 @@ async def test_a_server_that_never_stops_talking_fills_no_memory(
 async def test_what_the_server_says_is_shown_without_the_secret(
     server: GitServer, instance: Instance
 ) -> None:
-    server.before_packing = (
-        f"printf '\\033[31m%s %s\\n' 'You sent' '{SECRET}' >&2; "
-        f"seq -f '%.0f is a line' 100 >&2; echo 'Go away, {SECRET}' >&2; exit 1"
-    )
+    lines = [f"\x1b[31mYou sent {SECRET}", *(f"{n} is a line" for n in range(100))]
+    server.refusal = "\n".join([*lines, f"Go away, {SECRET}", ""])
     url = guarded(server)
     ended = await done(instance.told(url, username="deploy", secret=SECRET))
     assert (ended.state, "Go away, ***" in ended.message) == ("Failed", True)
