@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from dsw_agent.failures import Cancellation
+from dsw.agent import AgentLayer
 from dsw_agent.image_config import BaseConfig
-from dsw_agent.layer import Layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,19 +18,40 @@ class Delivered:
     size: int | None
 
 
-class Target(Protocol):
-    """Takes a layer while it is streamed and makes an image of it.
+class LayerStream(Protocol):
+    """The bytes of one layer's tar, in chunks of about a MiB. `announced` is their exact count;
+    None where that is known only at the end, which is enough for a registry and not for an
+    engine."""
 
-    `configure` gives the image's configuration for the layer's diff id. Whatever fails, nothing is
-    left tagged.
+    announced: int | None
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+
+class Target(Protocol):
+    """Takes layers while they are streamed and makes an image of them; used once.
+
+    The order is `open`, any number of `add`, `finish`. Whatever fails, and when `close` comes
+    before `finish` has returned, nothing is left tagged and no upload is left open. Each call may
+    raise `SnapshotFailed` or `Cancelled`.
     """
 
-    def deliver(
-        self,
-        layer: Layer,
-        base: BaseConfig,
-        configure: Callable[[str], bytes],
-        cancellation: Cancellation,
-    ) -> Delivered:
-        """Deliver; `SnapshotFailed` or `Cancelled` when there is no image in the end."""
+    exact: bool
+    """Whether `add` needs `LayerStream.announced`."""
+
+    def open(self, base: BaseConfig, reused: Sequence[AgentLayer]) -> bool:
+        """Make sure of the base's layers (those that `base` still names, from below) and of the
+        reused ones above them; False when a reused one is no longer there."""
+        ...
+
+    def add(self, layer: LayerStream) -> AgentLayer:
+        """Hash, compress and send a layer while it is read."""
+        ...
+
+    def finish(self, config: bytes) -> Delivered:
+        """Make the image of all layers and tag it."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections, and undo what was not finished."""
         ...

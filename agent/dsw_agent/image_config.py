@@ -9,7 +9,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from dsw.snapshots import AgentRequest
+from dsw.agent import AgentRequest
 from dsw_agent.failures import FailureReason, SnapshotFailed
 
 _LEGACY = ("id", "parent", "parent_id", "container", "container_config")

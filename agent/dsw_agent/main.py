@@ -12,7 +12,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from dsw.snapshots import AgentReport, AgentRequest, SnapshotState
+from dsw.agent import AgentReport, AgentRequest
+from dsw.snapshots import SnapshotState
 from dsw_agent.failures import Cancellation, Cancelled, FailureReason, SnapshotFailed
 from dsw_agent.reporting import Reporter
 from dsw_agent.snapshot import take

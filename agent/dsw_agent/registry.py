@@ -9,7 +9,7 @@ from typing import Any
 
 from isal import isal_zlib
 
-from dsw.snapshots import AgentTarget
+from dsw.agent import AgentTarget
 from dsw_agent.delivery import Delivered
 from dsw_agent.failures import Cancellation, FailureReason, SnapshotFailed
 from dsw_agent.image_config import BaseConfig

@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 
 import httpx
 
-from dsw.snapshots import AgentTarget
+from dsw.agent import AgentTarget
 from dsw_agent.failures import FailureReason, SnapshotFailed
 from dsw_agent.registry_auth import RegistryAuth
 

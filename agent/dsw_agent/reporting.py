@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from dsw.snapshots import AgentReport, SnapshotState
+from dsw.agent import AgentReport
+from dsw.snapshots import SnapshotState
 
 PERIOD = 0.2
 

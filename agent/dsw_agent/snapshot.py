@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from dsw.snapshots import AgentReport, AgentRequest, SnapshotState
+from dsw.agent import AgentReport, AgentRequest
+from dsw.snapshots import SnapshotState
 from dsw_agent.delivery import Target
 from dsw_agent.engine import EngineTarget
 from dsw_agent.exclusions import Exclusions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -14,6 +14,9 @@ from dsw.names import id_pattern
 
 ImageName = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Label = Annotated[str, Field(max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+ImageTag = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$")]
+"""A name of an image that may move to another one, as registries have it."""
 
 
 class ImageSource(StrEnum):
@@ -74,6 +77,10 @@ class ImageChange(Model):
     description: str | None = Field(default=None, max_length=2000)
     labels: ImageLabels | None = None
     visibility: Visibility | None = None
+    tag: ImageTag | Literal[""] | None = Field(
+        default=None,
+        description="A tag of the workspace; taken from the image that has it. Empty: none.",
+    )
 
 
 class ImageFilter(Model):
@@ -110,6 +117,7 @@ class ImageView(View):
     labels: ImageLabels = ImageLabels()
     reference: str
     digest: str = ""
+    tag: str | None = None
     size: int | None = None
     platform: str = ""
     use: ImageUse = ImageUse.UNKNOWN

@@ -97,6 +97,7 @@ class InstanceCreate(Model):
     )
     priority: Priority | None = Field(default=None, description="1 to 9; None: 5 or less.")
     code_source: str | None = Field(default=None, pattern=id_pattern("code"))
+    save_on_stop: bool = Field(default=False, description="Save it as an image at each stop.")
     start: bool = True
     queue: bool = Field(default=True, description="Wait when it does not fit now; else refuse.")
 
@@ -127,7 +128,14 @@ class InstanceChange(Model):
     resource_group: str | None = Field(default=None, max_length=64)
     priority: Priority | None = None
     code_source: str | None = Field(default=None, pattern=rf"{id_pattern('code')}|^$")
+    save_on_stop: bool | None = None
     discard_changes: bool = False
+
+
+class InstanceStop(Model):
+    """How to stop: whether to save it as an image; None: as the instance says."""
+
+    save: bool | None = None
 
 
 class SshHost(Model):
@@ -165,6 +173,7 @@ class InstanceView(View):
     resource_group: str = ""
     priority: int = DEFAULT_PRIORITY
     code_source: str | None = None
+    save_on_stop: bool = False
     state: InstanceState
     desired: Desired
     reason: str = ""

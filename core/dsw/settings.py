@@ -21,7 +21,7 @@ from dsw.quota import Limits, Quota
 from dsw.specs import Spec
 from dsw.toml_file import read_toml
 from dsw.units import Bytes
-from dsw.workspaces import Policy, RoleName
+from dsw.workspaces import REPOSITORY, Policy, RoleName
 
 DEFAULT_SPECS = (
     Spec(name="small", cpu=1, memory=2 * 1024**3, description="Editing and small data"),
@@ -137,7 +137,7 @@ class RegistrySettings(Model):
     address: str = Field("", pattern=r"^$|^[a-z0-9.-]+(:\d+)?$", description="`host` or host:port.")
     prefix: str = Field(
         "dsw",
-        pattern=r"^[a-z0-9]+(?:[._/-][a-z0-9]+)*$",
+        pattern=REPOSITORY,
         description="Path in the registry below which they are.",
     )
     username: str = Field(
@@ -145,6 +145,15 @@ class RegistrySettings(Model):
         description="User of the registry; the password is in `data_dir/secrets/registry`.",
     )
     insecure: bool = Field(False, description="Plain http; loopback addresses only.")
+    auth: Literal["password", "token"] = Field(
+        "password",
+        description="`password`: as the registry asks for it. `token`: the registry trusts the "
+        "tokens that control signs, as the one of `scripts/up --registry` does.",
+    )
+    compression: Literal["gzip", "zstd"] = Field(
+        "gzip",
+        description="Of new layers. zstd is quicker; engines older than Docker 23 cannot read it.",
+    )
 
     @model_validator(mode="after")
     def _plain_http_on_loopback(self) -> RegistrySettings:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from dsw.base import Model, View
+from dsw.images import ImageTag
 
 
 class SnapshotState(StrEnum):
@@ -26,15 +27,67 @@ class SnapshotState(StrEnum):
 ENDED = frozenset({SnapshotState.SAVED, SnapshotState.FAILED, SnapshotState.CANCELLED})
 
 
-class SnapshotCreate(Model):
+class SnapshotMode(StrEnum):
+    """`consistent`: as the container was at one moment, for which it is frozen; `live`: each file
+    as it was when it was read, and nothing is frozen."""
+
+    CONSISTENT = "consistent"
+    LIVE = "live"
+
+
+Pattern = Annotated[str, Field(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]+$")]
+"""A glob pattern of paths: with a leading slash of the whole path, otherwise of its end."""
+
+
+class SnapshotPolicy(Model):
+    """What saving an instance of a workspace keeps to."""
+
+    exclude: list[Pattern] = Field(
+        default_factory=list,
+        max_length=100,
+        description="Paths that never become part of an image, on top of the built-in list.",
+    )
+    secrets: Literal["warn", "block"] = Field(
+        default="warn",
+        description="What looks like a secret in a file: it is reported, or nothing is saved.",
+    )
+    keep_last: int = Field(
+        default=5,
+        ge=0,
+        le=1000,
+        description="Images of an instance that saving at its stops keeps; older ones that nobody "
+        "uses are deleted. 0: all.",
+    )
+
+
+class SnapshotAsk(Model):
+    """What a forecast is asked for, and a part of what a snapshot is."""
+
+    exclude: list[Pattern] = Field(
+        default_factory=list, max_length=50, description="Paths to leave out this time."
+    )
+    full: bool = Field(
+        default=False,
+        description="All changes in one layer, not only what is new since the last.",
+    )
+
+
+class SnapshotCreate(SnapshotAsk):
     """Save an instance as an image of this name (any text, shown in the catalog)."""
 
     name: str = Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")
     description: str = Field(default="", max_length=2000)
+    mode: SnapshotMode = SnapshotMode.CONSISTENT
+    tag: ImageTag | None = Field(
+        default=None,
+        description="A tag of the workspace for the new image; taken from the one that has it.",
+    )
 
 
 class SnapshotView(View):
-    """A snapshot and how far it is; bytes count the layer before compression."""
+    """A snapshot and how far it is; bytes count layers before compression, `rate` is in bytes a
+    second, `frozen_ms` how long the container stood still. `automatic`: saved because the instance
+    was stopped."""
 
     id: str
     instance_id: str
@@ -47,58 +100,11 @@ class SnapshotView(View):
     message: str = ""
     bytes_done: int = 0
     bytes_total: int | None = None
+    rate: int | None = None
+    seconds_left: int | None = None
+    frozen_ms: int | None = None
+    mode: SnapshotMode = SnapshotMode.CONSISTENT
+    automatic: bool = False
     image_id: str | None = None
     created_at: datetime
     ended_at: datetime | None = None
-
-
-class AgentTarget(Model):
-    """Where the agent puts the new image.
-
-    `engine`: loaded through the engine's socket as `tag`. `registry`: pushed to `repository`
-    (`host[:port]/path`) as `tag`; the base image's layers are mounted from `base`
-    (`host[:port]/path@sha256:...`, the same registry).
-    """
-
-    kind: Literal["engine", "registry"]
-    tag: str
-    repository: str = ""
-    base: str = ""
-    insecure: bool = False
-    username: str = ""
-    password: str = ""
-
-
-class AgentRequest(Model):
-    """One snapshot, as control hands it to the agent container (a JSON file, mode 0600).
-
-    `upper` is the container's upper directory as the agent sees it; `base_config` the raw OCI or
-    Docker image configuration of the image that the container was created from; `mounts` the
-    mount points inside the container, which are not part of the image; `exclude` glob patterns on
-    top of the built-in list.
-    """
-
-    snapshot_id: str
-    upper: str
-    base_image: str
-    base_config: str
-    mounts: list[str]
-    exclude: list[str] = Field(default_factory=list)
-    labels: dict[str, str] = Field(default_factory=dict)
-    author: str
-    created: datetime
-    comment: str
-    target: AgentTarget
-
-
-class AgentReport(View):
-    """One JSON line of the agent's standard output; the last one has `state` Saved or Failed."""
-
-    state: SnapshotState
-    message: str = ""
-    reason: str = ""
-    bytes_done: int = 0
-    bytes_total: int | None = None
-    image: str = ""
-    size: int | None = None
-    skipped: list[str] = Field(default_factory=list)

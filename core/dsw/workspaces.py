@@ -6,14 +6,17 @@ import unicodedata
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dsw.base import Model, View
 from dsw.errors import Invalid
+from dsw.names import id_pattern
 from dsw.roles import ROLE_NAME, Action
+from dsw.snapshots import SnapshotPolicy
 
 WORKSPACE_NAME = r"^[a-z][a-z0-9-]{0,29}$"
 ONE_LINE = r"^[^\x00-\x1f\x7f]+$"
+REPOSITORY = r"^[a-z0-9]+(?:[._/-][a-z0-9]+)*$"
 
 USERNAME_MAX = 255
 
@@ -71,6 +74,9 @@ class Policy(Model):
         default=0, ge=0, le=1_000_000, description="Minutes after which a run is ended; 0: never."
     )
     idle: IdleRule = Field(default_factory=IdleRule, description="When an instance counts as idle.")
+    snapshots: SnapshotPolicy = Field(
+        default_factory=SnapshotPolicy, description="What saving as an image keeps to."
+    )
     on_removal: Literal["stop", "delete"] = Field(
         default="stop",
         description="What happens to the instances of a member who leaves; what is on the NAS "
@@ -117,11 +123,31 @@ class WorkspaceView(View):
     display_name: str
     description: str = ""
     policy: Policy
+    registry: RegistryPut | None = None
     roles: list[str]
     actions: list[Action]
     members: int = 0
     archived_at: datetime | None = None
     created_at: datetime
+
+
+class RegistryPut(Model):
+    """The registry of a workspace, instead of the installation's: its snapshots are pushed below
+    `repository`. `credential` is the id of a stored credential of that host."""
+
+    address: str = Field(pattern=r"^[a-z0-9.-]+(:\d+)?$", max_length=255)
+    repository: str = Field(pattern=REPOSITORY, max_length=200)
+    credential: str | None = Field(default=None, pattern=id_pattern("cred"))
+    insecure: bool = Field(default=False, description="Plain http; loopback addresses only.")
+    compression: Literal["gzip", "zstd"] = Field(
+        default="gzip", description="zstd is quicker; engines older than Docker 23 cannot read it."
+    )
+
+    @model_validator(mode="after")
+    def _plain_http_on_loopback(self) -> RegistryPut:
+        if self.insecure and self.address.partition(":")[0] not in ("localhost", "127.0.0.1"):
+            raise ValueError("insecure = true is for a registry on localhost only")
+        return self
 
 
 class MemberPut(Model):

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import structlog
 from sqlalchemy import select
 
+from dsw.agent import AgentReport, AgentRequest, AgentTarget
 from dsw.errors import DswError, NotFound, Unavailable
 from dsw.images import ImageSource, ImageUse, Visibility
 from dsw.instances import InstanceState
 from dsw.names import image_tag, new_id
 from dsw.roles import Action
-from dsw.snapshots import ENDED, AgentReport, AgentRequest, AgentTarget, SnapshotState
+from dsw.snapshots import ENDED, SnapshotState
 from dsw_control.context import Control
 from dsw_control.engines.base import SnapshotSource
 from dsw_control.history import add_event, tell

@@ -16,7 +16,7 @@ from typing import Any
 from docker import DockerClient
 from docker.models.containers import Container
 
-from dsw.snapshots import AgentReport, AgentRequest, AgentTarget
+from dsw.agent import AgentReport, AgentRequest, AgentTarget
 
 LABEL = "dsw-test-agent"
 

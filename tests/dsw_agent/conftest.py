@@ -14,7 +14,7 @@ import pytest
 from docker import DockerClient
 from tests.dsw_agent.boxes import LABEL, Box, Outcome, a_box, a_request, finish, start_agent
 
-from dsw.snapshots import AgentRequest
+from dsw.agent import AgentRequest
 
 
 @pytest.fixture(scope="session")

@@ -13,9 +13,9 @@ from docker.types import Mount
 from tests.dsw_agent.boxes import LABEL, Box, Outcome, a_request, a_tag, outcome
 from tests.images.builds import builder
 
+from dsw.agent import AgentRequest, AgentTarget
 from dsw.images_build import find_catalog
 from dsw.images_build.wheel import project_wheel
-from dsw.snapshots import AgentRequest, AgentTarget
 
 pytestmark = pytest.mark.docker
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dsw.snapshots import AgentRequest, AgentTarget
+from dsw.agent import AgentRequest, AgentTarget
 from dsw_agent.failures import SnapshotFailed
 from dsw_agent.image_config import BaseConfig, rfc3339
 

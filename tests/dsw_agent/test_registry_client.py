@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import pytest
 
-from dsw.snapshots import AgentTarget
+from dsw.agent import AgentTarget
 from dsw_agent.failures import SnapshotFailed
 from dsw_agent.registry_client import Registry
 

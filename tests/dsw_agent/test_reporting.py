@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dsw.snapshots import AgentReport, SnapshotState
+from dsw.agent import AgentReport
+from dsw.snapshots import SnapshotState
 from dsw_agent import main
 from dsw_agent.reporting import Reporter
 from dsw_agent.skipped import Skipped

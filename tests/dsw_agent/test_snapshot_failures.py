@@ -22,7 +22,8 @@ from tests.dsw_agent.boxes import (
 )
 from tests.polling import eventually
 
-from dsw.snapshots import AgentTarget, SnapshotState
+from dsw.agent import AgentTarget
+from dsw.snapshots import SnapshotState
 
 pytestmark = pytest.mark.docker
 

@@ -15,7 +15,8 @@ import pytest
 from docker import DockerClient
 from tests.dsw_agent.boxes import Box, Outcome, a_request, finish, start_agent
 
-from dsw.snapshots import AgentTarget, SnapshotState
+from dsw.agent import AgentTarget
+from dsw.snapshots import SnapshotState
 
 pytestmark = pytest.mark.docker
 

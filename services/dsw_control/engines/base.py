@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from dsw.agent import AgentReport, AgentRequest
 from dsw.base import Model
 from dsw.image_config import ImageConfig
 from dsw.lifecycle import ContainerView
 from dsw.resources import Capacity
-from dsw.snapshots import AgentReport, AgentRequest
 
 
 class EngineImage(Model):

@@ -14,13 +14,13 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.models.containers import Container
 
 from dsw import errors
+from dsw.agent import AgentRequest
 from dsw.image_config import read_config
 from dsw.lifecycle import ContainerView
 from dsw.names import container_name
 from dsw.plan import EXIT_OUT_OF_MEMORY, GID, LABEL_ID, LABEL_INSTALLATION, LABEL_KIND, UID
 from dsw.resources import Capacity
 from dsw.settings import Settings
-from dsw.snapshots import AgentRequest
 from dsw_control.engines import nvml
 from dsw_control.engines.base import (
     AgentStatus,

@@ -13,10 +13,10 @@ from docker.types import LogConfig, Mount
 from pydantic import ValidationError
 
 from dsw import errors
+from dsw.agent import AgentReport, AgentRequest
 from dsw.names import container_name
 from dsw.plan import GID, LABEL_ID, LABEL_INSTALLATION, LABEL_KIND, UID
 from dsw.settings import Settings
-from dsw.snapshots import AgentReport, AgentRequest
 from dsw_control.ca_bundle import BUNDLE, bundle_path
 from dsw_control.engines.base import AgentStatus
 

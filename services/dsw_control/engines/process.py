@@ -6,11 +6,11 @@ import asyncio
 import os
 from pathlib import Path
 
+from dsw.agent import AgentRequest
 from dsw.errors import Conflict, EngineFailed
 from dsw.lifecycle import ContainerView
 from dsw.resources import Capacity
 from dsw.settings import Settings
-from dsw.snapshots import AgentRequest
 from dsw_control.engines.base import (
     AgentStatus,
     EngineImage,

@@ -63,6 +63,7 @@ class Workspace(Base):
     display_name: Mapped[str] = mapped_column(String(100))
     description: Mapped[str] = mapped_column(Text, default="")
     policy: Mapped[dict[str, Any]]
+    image_registry: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     archived_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
@@ -299,6 +300,7 @@ class Image(Base):
     LAST: ClassVar[int] = 1000
 
     __tablename__ = "images"
+    __table_args__ = (Index("uq_images_workspace_tag", "workspace_id", "tag", unique=True),)
 
     id: Mapped[str] = mapped_column(String(20), primary_key=True)
     name: Mapped[str] = mapped_column(String(100))
@@ -315,6 +317,7 @@ class Image(Base):
     use: Mapped[str] = mapped_column(String(10), default="unknown")
     apps: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
     credential: Mapped[str | None] = mapped_column(String(20))
+    tag: Mapped[str | None] = mapped_column(String(128))
     place: Mapped[int] = mapped_column(default=LAST)
     discard: Mapped[bool] = mapped_column(default=False)
     parent_id: Mapped[str | None] = mapped_column(String(20), index=True)
@@ -376,6 +379,7 @@ class Instance(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     failure: Mapped[str] = mapped_column(String(64), default="")
     replace: Mapped[bool] = mapped_column(default=False)
+    save_on_stop: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     changed_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
@@ -394,7 +398,8 @@ class GpuLease(Base):
 
 
 class Snapshot(Base):
-    """The act and the record of saving an instance as an image."""
+    """The act and the record of saving an instance as an image. `automatic`: because it was
+    stopped."""
 
     __tablename__ = "snapshots"
 
@@ -409,8 +414,50 @@ class Snapshot(Base):
     message: Mapped[str] = mapped_column(Text, default="")
     bytes_done: Mapped[int] = mapped_column(BigInteger, default=0)
     bytes_total: Mapped[int | None] = mapped_column(BigInteger)
+    rate: Mapped[int | None] = mapped_column(BigInteger)
+    seconds_left: Mapped[int | None]
+    frozen_ms: Mapped[int | None]
+    mode: Mapped[str] = mapped_column(String(20), default="consistent")
+    exclude: Mapped[list[str]] = mapped_column(default=list)
+    full: Mapped[bool] = mapped_column(default=False)
+    automatic: Mapped[bool] = mapped_column(default=False)
+    tag: Mapped[str | None] = mapped_column(String(128))
     image_id: Mapped[str | None] = mapped_column(String(20))
     parent_id: Mapped[str] = mapped_column(String(20))
+    cancel: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class ImageRecord(Base):
+    """What was found out about an image when it was saved: report, restore record, SBOM."""
+
+    __tablename__ = "image_records"
+
+    image_id: Mapped[str] = mapped_column(String(20), primary_key=True)
+    snapshot_id: Mapped[str] = mapped_column(String(20))
+    report: Mapped[dict[str, Any]]
+    restore: Mapped[dict[str, Any]]
+    sbom: Mapped[str] = mapped_column(Text, default="")
+
+
+class ImageTransfer(Base):
+    """An image on its way to or from an archive; the file is `<id>.tar` in control's folder."""
+
+    __tablename__ = "image_transfers"
+
+    id: Mapped[str] = mapped_column(String(20), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(10))
+    state: Mapped[str] = mapped_column(String(20), index=True)
+    workspace_id: Mapped[str] = mapped_column(String(20))
+    owner: Mapped[str] = mapped_column(String(255), index=True)
+    image_id: Mapped[str | None] = mapped_column(String(20))
+    name: Mapped[str] = mapped_column(String(100))
+    description: Mapped[str] = mapped_column(Text, default="")
+    tag: Mapped[str | None] = mapped_column(String(128))
+    message: Mapped[str] = mapped_column(Text, default="")
+    bytes_done: Mapped[int] = mapped_column(BigInteger, default=0)
+    size: Mapped[int | None] = mapped_column(BigInteger)
     cancel: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]

@@ -1424,6 +1424,11 @@ export interface components {
             labels?: components["schemas"]["ImageLabels"] | null;
             /** Name */
             name?: string | null;
+            /**
+             * Tag
+             * @description A tag of the workspace; taken from the image that has it. Empty: none.
+             */
+            tag?: string | "" | null;
             visibility?: components["schemas"]["Visibility"] | null;
         };
         /**
@@ -1552,6 +1557,8 @@ export interface components {
             /** Size */
             size?: number | null;
             source: components["schemas"]["ImageSource"];
+            /** Tag */
+            tag?: string | null;
             /** @default unknown */
             use: components["schemas"]["ImageUse"];
             /** @default public */
@@ -1580,6 +1587,8 @@ export interface components {
             priority?: number | null;
             /** Resource Group */
             resource_group?: string | null;
+            /** Save On Stop */
+            save_on_stop?: boolean | null;
             /** Spec */
             spec?: string | null;
         };
@@ -1618,6 +1627,12 @@ export interface components {
              * @description None: the first that offers the spec.
              */
             resource_group?: string | null;
+            /**
+             * Save On Stop
+             * @description Save it as an image at each stop.
+             * @default false
+             */
+            save_on_stop: boolean;
             /**
              * Spec
              * @description Name of a spec.
@@ -1710,6 +1725,11 @@ export interface components {
              * @default
              */
             resource_group: string;
+            /**
+             * Save On Stop
+             * @default false
+             */
+            save_on_stop: boolean;
             spec: components["schemas"]["Spec"];
             ssh?: components["schemas"]["SshHost"] | null;
             /** Started At */
@@ -1974,6 +1994,8 @@ export interface components {
              * @enum {string}
              */
             on_removal: "stop" | "delete";
+            /** @description What saving as an image keeps to. */
+            snapshots?: components["schemas"]["SnapshotPolicy"];
             /**
              * Specs
              * @description Specs by role; all for a role that is not listed.
@@ -2131,6 +2153,32 @@ export interface components {
             };
         };
         /**
+         * RegistryPut
+         * @description The registry of a workspace, instead of the installation's: its snapshots are pushed below
+         *     `repository`. `credential` is the id of a stored credential of that host.
+         */
+        RegistryPut: {
+            /** Address */
+            address: string;
+            /**
+             * Compression
+             * @description zstd is quicker; engines older than Docker 23 cannot read it.
+             * @default gzip
+             * @enum {string}
+             */
+            compression: "gzip" | "zstd";
+            /** Credential */
+            credential?: string | null;
+            /**
+             * Insecure
+             * @description Plain http; loopback addresses only.
+             * @default false
+             */
+            insecure: boolean;
+            /** Repository */
+            repository: string;
+        };
+        /**
          * ResourceGroupView
          * @description A pool of compute. `allowed` is what may be handed out of it, overcommitment included.
          */
@@ -2234,8 +2282,57 @@ export interface components {
              * @default
              */
             description: string;
+            /**
+             * Exclude
+             * @description Paths to leave out this time.
+             */
+            exclude?: string[];
+            /**
+             * Full
+             * @description All changes in one layer, not only what is new since the last.
+             * @default false
+             */
+            full: boolean;
+            /** @default consistent */
+            mode: components["schemas"]["SnapshotMode"];
             /** Name */
             name: string;
+            /**
+             * Tag
+             * @description A tag of the workspace for the new image; taken from the one that has it.
+             */
+            tag?: string | null;
+        };
+        /**
+         * SnapshotMode
+         * @description `consistent`: as the container was at one moment, for which it is frozen; `live`: each file
+         *     as it was when it was read, and nothing is frozen.
+         * @enum {string}
+         */
+        SnapshotMode: "consistent" | "live";
+        /**
+         * SnapshotPolicy
+         * @description What saving an instance of a workspace keeps to.
+         */
+        SnapshotPolicy: {
+            /**
+             * Exclude
+             * @description Paths that never become part of an image, on top of the built-in list.
+             */
+            exclude?: string[];
+            /**
+             * Keep Last
+             * @description Images of an instance that saving at its stops keeps; older ones that nobody uses are deleted. 0: all.
+             * @default 5
+             */
+            keep_last: number;
+            /**
+             * Secrets
+             * @description What looks like a secret in a file: it is reported, or nothing is saved.
+             * @default warn
+             * @enum {string}
+             */
+            secrets: "warn" | "block";
         };
         /**
          * SnapshotState
@@ -2245,9 +2342,16 @@ export interface components {
         SnapshotState: "Preparing" | "Copying" | "Freezing" | "Pushing" | "Saved" | "Failed" | "Cancelled";
         /**
          * SnapshotView
-         * @description A snapshot and how far it is; bytes count the layer before compression.
+         * @description A snapshot and how far it is; bytes count layers before compression, `rate` is in bytes a
+         *     second, `frozen_ms` how long the container stood still. `automatic`: saved because the instance
+         *     was stopped.
          */
         SnapshotView: {
+            /**
+             * Automatic
+             * @default false
+             */
+            automatic: boolean;
             /**
              * Bytes Done
              * @default 0
@@ -2267,6 +2371,8 @@ export interface components {
             description: string;
             /** Ended At */
             ended_at?: string | null;
+            /** Frozen Ms */
+            frozen_ms?: number | null;
             /** Id */
             id: string;
             /** Image Id */
@@ -2278,15 +2384,21 @@ export interface components {
              * @default
              */
             message: string;
+            /** @default consistent */
+            mode: components["schemas"]["SnapshotMode"];
             /** Name */
             name: string;
             /** Owner */
             owner: string;
+            /** Rate */
+            rate?: number | null;
             /**
              * Reason
              * @default
              */
             reason: string;
+            /** Seconds Left */
+            seconds_left?: number | null;
             state: components["schemas"]["SnapshotState"];
             /** Workspace Id */
             workspace_id: string;
@@ -2612,6 +2724,7 @@ export interface components {
             /** Name */
             name: string;
             policy: components["schemas"]["Policy"];
+            registry?: components["schemas"]["RegistryPut"] | null;
             /** Roles */
             roles: string[];
         };
