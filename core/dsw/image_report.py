@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from dsw.base import View
+from dsw.base import Model, View
 from dsw.snapshots import SnapshotMode
 
 Manager = Literal["pip", "conda", "apt"]
@@ -135,3 +135,14 @@ class ImageReportView(View):
     report: ImageReport
     restore: RestoreRecord
     has_sbom: bool = False
+
+
+class ImageRestore(Model):
+    """Start an instance again exactly as it was when the image was saved. Without names it is
+    called as the image is."""
+
+    name: str | None = Field(default=None, description="The hub's named-server name.")
+    display_name: str | None = Field(
+        default=None, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$"
+    )
+    start: bool = True
