@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from pathlib import Path
 import docker
 from docker.errors import DockerException
 
-from workbench import apt, certificates, check, engine, images, node
+from workbench import apt, certificates, check, engine, images, node, unsteady
 from workbench.arguments import DEFAULT_DATA, ROOT
 from workbench.folders import Folders
 from workbench.network import LABEL
@@ -53,19 +52,9 @@ def main(arguments: argparse.Namespace) -> int:
         if failed:
             sys.stderr.write("The tests run nevertheless; the command fails at its end.\n")
         runs = [[*selection, *chosen]] if chosen or selection else [SIDE_BY_SIDE, ONE_BY_ONE]
-        codes = [pytest(folders, run) for run in runs]
+        environ = environment(folders)
+        codes = [unsteady.run(run, ROOT, environ) for run in runs]
     return max(*codes, failed)
-
-
-def pytest(folders: Folders, arguments: list[str]) -> int:
-    """Run pytest; its exit status."""
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", *arguments],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        check=False,
-        env=environment(folders),
-    ).returncode
 
 
 def environment(folders: Folders) -> dict[str, str]:
