@@ -18,6 +18,7 @@ from jupyterhub.spawner import Spawner, SpawnException
 from pydantic import ValidationError
 from traitlets import Integer, Unicode, default
 
+from dsw import origins
 from dsw.errors import DswError
 from dsw.events import Phase, PhaseReport
 from dsw.instances import Reason
@@ -30,8 +31,6 @@ from dsw_spawners.steps import StartFailed, Step
 from dsw_spawners.timeline import Timeline
 
 UNDO_SECONDS = 20
-OTHERS = frozenset({"same-site", "cross-site"})
-"""What `Sec-Fetch-Site` says of a page of another origin."""
 
 
 class Refused(SpawnException):  # type: ignore[misc]
@@ -160,7 +159,8 @@ class WorkspaceSpawnerMixin(Spawner):  # type: ignore[misc]
 
     async def get_options_form(self) -> str:
         """A start on the hub's page is asked for again when a page of another origin led there."""
-        if self.handler and self.handler.request.headers.get("Sec-Fetch-Site") in OTHERS:
+        site = self.handler and self.handler.request.headers.get("Sec-Fetch-Site")
+        if site in origins.OTHERS:
             return "<p>A page outside of the hub asks for this start.</p>"
         return str(await super().get_options_form() or "")
 

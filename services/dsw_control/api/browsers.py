@@ -15,9 +15,6 @@ SESSION_COOKIE = "dsw-session"
 XSRF_COOKIE = "dsw-xsrf"
 STATE_COOKIE = "dsw-login"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-OTHERS = frozenset({"same-site", "cross-site"})
-"""What `Sec-Fetch-Site` says of a request that a page of another origin made. Instances are on
-hosts below the workbench's own, so they are the same site, and `SameSite` keeps no cookie back."""
 
 
 def cookie_name(settings: Settings, name: str) -> str:
@@ -62,7 +59,7 @@ def is_from_elsewhere(request: Request, settings: Settings) -> bool:
         if (urlsplit(origin).netloc or origin) not in own:
             return True
     followed = request.method in SAFE and headers.get("sec-fetch-mode") == "navigate"
-    return headers.get("sec-fetch-site") in OTHERS and not followed
+    return headers.get("sec-fetch-site") in origins.OTHERS and not followed
 
 
 def refuse_elsewhere(request: Request, settings: Settings) -> None:
