@@ -10,8 +10,8 @@ from dsw.names import host_label
 from dsw.settings import HubSettings
 
 OTHERS = frozenset({"same-site", "cross-site"})
-"""What `Sec-Fetch-Site` says of a request that a page of another origin made. Instances are on hosts
-below the workbench's own, so they are the same site, and `SameSite` keeps no cookie back."""
+"""What `Sec-Fetch-Site` says of a request that a page of another origin made. Instances are on
+hosts below the workbench's own, so they are the same site, and `SameSite` keeps no cookie back."""
 
 
 def domain(hub: HubSettings) -> str:
