@@ -8,24 +8,15 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
-from tests.polling import eventually
-from tests.ports import an_unused_port
 from tests.postgresqls import a_server
+from tests.registries import RegistryServer
 
 from workbench import certificates
 
-REGISTRY = """
-version: 0.1
-http: {{addr: "127.0.0.1:{port}", secret: for-tests-only}}
-storage: {{filesystem: {{rootdirectory: "{folder}"}}, delete: {{enabled: true}}}}
-log: {{level: error, accesslog: {{disabled: true}}}}
-{auth}
-"""
 DEBIAN_IMAGE = "dsw-test/debian:bookworm"
 
 
@@ -98,31 +89,13 @@ def start_registry(tmp_path: Path) -> Iterator[Callable[..., str]]:
 @contextmanager
 def registries(parent: Path) -> Iterator[Callable[..., str]]:
     """A function that starts registries, which end with the block."""
-    started: list[subprocess.Popen[bytes]] = []
+    with ExitStack() as stack:
 
-    def start(auth: str = "") -> str:
-        port = an_unused_port()
-        config = parent / f"registry-{port}.yml"
-        folder = parent / f"registry-{port}"
-        config.write_text(REGISTRY.format(port=port, folder=folder, auth=auth))
-        started.append(
-            subprocess.Popen(
-                ["docker-registry", "serve", str(config)],
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-        )
-        eventually(lambda: _answers(port))
-        return f"127.0.0.1:{port}"
+        def start(auth: str = "") -> str:
+            folder = Path(tempfile.mkdtemp(prefix="registry-", dir=parent))
+            registry = RegistryServer(folder, auth)
+            stack.callback(registry.stop)
+            registry.start()
+            return registry.address
 
-    yield start
-    for process in started:
-        process.terminate()
-        process.wait(10)
-
-
-def _answers(port: int) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/v2/").status_code in (200, 401)
-    except httpx.TransportError:
-        return False
+        yield start
