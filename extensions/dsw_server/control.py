@@ -11,9 +11,11 @@ import httpx
 from dsw.errors import NotFound, RemoteError, Unavailable
 
 if TYPE_CHECKING:
-    from dsw.snapshots import SnapshotCreate
+    from dsw.snapshots import SnapshotAsk, SnapshotCreate
 
 TIMEOUT = httpx.Timeout(20.0, connect=5.0)
+FORECAST_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+"""On a busy host a helper container takes its time to start."""
 NO_CONTENT = 204
 
 
@@ -64,6 +66,21 @@ class Control:
         """Start a snapshot of this instance; its SnapshotView."""
         path = f"instances/{self._instance_id}/snapshots"
         return await self._call("POST", path, json=wanted.model_dump(mode="json"))
+
+    async def forecast(self, wanted: SnapshotAsk) -> Any:
+        """What a snapshot of this instance would ship, as a Forecast."""
+        path = f"instances/{self._instance_id}/snapshots/forecast"
+        body = wanted.model_dump(mode="json")
+        return await self._call("POST", path, json=body, timeout=FORECAST_TIMEOUT)
+
+    async def report(self, snapshot_id: str) -> Any:
+        """The ImageReportView of what a snapshot of this instance made."""
+        image_id = (await self.snapshot(snapshot_id)).get("image_id")
+        if not image_id:
+            raise NotFound(
+                f"The snapshot {snapshot_id} made no image.", "One that was saved has a report."
+            )
+        return await self._call("GET", f"images/{image_id}/report")
 
     async def cancel(self, snapshot_id: str) -> Any:
         """Ask a snapshot of this instance to end; its SnapshotView."""

@@ -23,7 +23,7 @@ from dsw.names import new_id
 
 # Fresh ids: whoever stops instances on this machine meanwhile must not take these for theirs.
 INSTANCE = new_id("dsw")
-OWN, FOREIGN = new_id("snap"), new_id("snap")
+OWN, FOREIGN, IMAGE = new_id("snap"), new_id("snap"), new_id("img")
 CONTROL_TOKEN = "token-for-control"
 JUPYTER_TOKEN = "token-for-jupyter"
 
@@ -44,6 +44,38 @@ def snapshot(snapshot_id: str, instance_id: str = INSTANCE, **values: Any) -> di
     }
 
 
+FORECAST: dict[str, Any] = {
+    "size": 1_500_000_000,
+    "entries": 31_234,
+    "since": None,
+    "folders": [
+        {"path": "/opt/venv/lib", "size": 1_200_000_000, "entries": 28_000},
+        {"path": "/usr/local/cuda", "size": 250_000_000, "entries": 3_000},
+    ],
+    "packages": [
+        {"manager": "pip", "name": "torch", "before": None, "after": "2.9.0"},
+        {"manager": "pip", "name": "numpy", "before": "2.1.0", "after": "2.3.4"},
+        {"manager": "apt", "name": "nano", "before": "7.2", "after": None},
+    ],
+    "left_out": [{"path": "/root/.ssh", "reason": "it may hold credentials"}],
+    "more_left_out": 3,
+    "refused": [],
+    "seconds": 0.8,
+}
+REPORT: dict[str, Any] = {
+    "image_id": IMAGE,
+    "snapshot_id": OWN,
+    "report": {
+        "frozen_ms": 210,
+        "left_out": [{"path": "/root/.ssh", "reason": "it may hold credentials"}],
+        "more_left_out": 3,
+        "findings": [{"path": "/opt/app/settings.py", "line": 12, "kind": "AWS access key"}],
+        "changes": FORECAST["packages"],
+    },
+    "restore": {"image_digest": "", "base_digest": "", "workspace_id": "ws-x", "spec": "small"},
+}
+
+
 @dataclass
 class StandInControl:
     """Speaks control's contract for one instance, so that the forwarding is tested over HTTP."""
@@ -52,6 +84,8 @@ class StandInControl:
     calls: list[tuple[str, str, Any]] = field(default_factory=list)
     refusal: tuple[int, bytes] | None = None
     progress: dict[str, Any] = field(default_factory=dict)
+    forecast: dict[str, Any] = field(default_factory=lambda: dict(FORECAST))
+    report: dict[str, Any] = field(default_factory=lambda: dict(REPORT))
 
     def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
         """Status and body of one request below `/services/dsw/api`."""
@@ -68,6 +102,8 @@ class StandInControl:
             ),
             ("GET", f"/snapshots/{FOREIGN}"): (200, snapshot(FOREIGN, new_id("dsw"))),
             ("POST", f"/instances/{INSTANCE}/snapshots"): (202, snapshot(OWN, state="Preparing")),
+            ("POST", f"/instances/{INSTANCE}/snapshots/forecast"): (200, self.forecast),
+            ("GET", f"/images/{IMAGE}/report"): (200, self.report),
             ("POST", f"/snapshots/{OWN}/cancel"): (200, snapshot(OWN, state="Cancelled")),
         }
         missing = {"code": "not_found", "detail": f"There is no {path}.", "status": 404}
@@ -113,6 +149,7 @@ def control(standing_control: StandInControl) -> StandInControl:
     standing_control.calls.clear()
     standing_control.refusal = None
     standing_control.progress = {}
+    standing_control.forecast, standing_control.report = dict(FORECAST), dict(REPORT)
     return standing_control
 
 

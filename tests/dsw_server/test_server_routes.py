@@ -13,10 +13,21 @@ from traitlets.config import Config
 from dsw_server.app import HUB_ANSWER_MAX_AGE, apply_defaults
 from dsw_server.checkout import Checkout
 from dsw_server.control import Control
-from dsw_server.handlers import Handler, routes
+from dsw_server.handler import Handler
+from dsw_server.handlers import routes
 from dsw_server.metrics import Sampler
 
-from .conftest import FOREIGN, INSTANCE, JUPYTER_TOKEN, OWN, Server, StandInControl
+from .conftest import (
+    FORECAST,
+    FOREIGN,
+    IMAGE,
+    INSTANCE,
+    JUPYTER_TOKEN,
+    OWN,
+    REPORT,
+    Server,
+    StandInControl,
+)
 
 METHODS = ("get", "head", "post", "put", "patch", "delete")
 
@@ -31,16 +42,23 @@ def every_action() -> Iterator[tuple[str, str]]:
                 yield method, path
 
 
+def body_for(path: str) -> dict[str, str]:
+    """What a POST there needs."""
+    return {"name": "x"} if path.endswith("snapshots") else {}
+
+
 def test_every_action_demands_a_signed_in_user(server: Server, control: StandInControl) -> None:
     actions = list(every_action())
-    assert len(actions) >= 7
+    assert len(actions) >= 9
+    control.progress = {"state": "Saved", "image_id": IMAGE}
     with server.stranger() as stranger:
         for method, path in actions:
-            answer = stranger.request(method, path, json={"name": "x"})
+            answer = stranger.request(method, path, json=body_for(path))
             assert answer.status_code == 403, (method, path)
     assert control.calls == []
     for method, path in actions:
-        assert server.client.request(method, path, json={"name": "x"}).is_success, (method, path)
+        answer = server.client.request(method, path, json=body_for(path))
+        assert answer.is_success, (method, path)
     assert control.calls
 
 
@@ -48,13 +66,13 @@ def test_every_change_demands_the_xsrf_token_of_a_browser(
     server: Server, control: StandInControl
 ) -> None:
     changes = [path for method, path in every_action() if method == "post"]
-    assert len(changes) == 2
+    assert len(changes) == 3
     with server.stranger() as browser:
         assert browser.get("login").status_code == 200
         browser.get("login", params={"token": JUPYTER_TOKEN})
         assert browser.get("dsw/api/metrics").status_code == 200
         for path in changes:
-            refused = browser.post(path, json={"name": "x"})
+            refused = browser.post(path, json=body_for(path))
             assert (refused.status_code, "_xsrf" in refused.text) == (403, True)
         assert control.calls == []
         xsrf = {"X-XSRFToken": browser.cookies["_xsrf"]}
@@ -71,20 +89,79 @@ def test_save_cancel_and_list_reach_control_as_this_instance(
     assert server.client.get("dsw/api/instance").json()["id"] == INSTANCE
     cancelled = server.client.post(f"dsw/api/snapshots/{OWN}/cancel")
     assert cancelled.json()["state"] == "Cancelled"
-    created = ("POST", f"/instances/{INSTANCE}/snapshots", {"name": "环境 1", "description": ""})
-    assert control.calls[0] == created
+    method, path, sent = control.calls[0]
+    assert (method, path) == ("POST", f"/instances/{INSTANCE}/snapshots")
+    assert (sent["name"], sent["mode"], sent["exclude"]) == ("环境 1", "consistent", [])
     assert ("POST", f"/snapshots/{OWN}/cancel", None) in control.calls
+
+
+def test_all_that_a_snapshot_may_be_told_reaches_control(
+    server: Server, control: StandInControl
+) -> None:
+    wanted = {
+        "name": "torch",
+        "description": "for fraud",
+        "mode": "live",
+        "tag": "v1.2",
+        "exclude": ["/opt/cache", "*.ckpt"],
+        "full": True,
+    }
+    assert server.client.post("dsw/api/snapshots", json=wanted).status_code == 202
+    assert control.calls == [("POST", f"/instances/{INSTANCE}/snapshots", wanted)]
+
+
+def test_a_forecast_is_controls_answer_about_this_instance(
+    server: Server, control: StandInControl
+) -> None:
+    wanted = {"exclude": ["/opt/cache"], "full": False}
+    answer = server.client.post("dsw/api/snapshots/forecast", json=wanted)
+    assert (answer.status_code, answer.json()) == (200, FORECAST)
+    assert control.calls == [("POST", f"/instances/{INSTANCE}/snapshots/forecast", wanted)]
+    control.refusal = (409, b'{"code": "conflict", "detail": "It is being stopped."}')
+    refused = server.client.post("dsw/api/snapshots/forecast", json={})
+    assert (refused.status_code, refused.json()["detail"]) == (409, "It is being stopped.")
+
+
+def test_the_report_is_of_the_image_that_the_snapshot_made(
+    server: Server, control: StandInControl
+) -> None:
+    unfinished = server.client.get(f"dsw/api/snapshots/{OWN}/report")
+    assert (unfinished.status_code, "made no image" in unfinished.text) == (404, True)
+    control.progress = {"state": "Saved", "image_id": IMAGE}
+    assert server.client.get(f"dsw/api/snapshots/{OWN}/report").json() == REPORT
 
 
 def test_another_instances_snapshot_does_not_exist_here(
     server: Server, control: StandInControl
 ) -> None:
     assert server.client.get(f"dsw/api/snapshots/{FOREIGN}").status_code == 404
+    assert server.client.get(f"dsw/api/snapshots/{FOREIGN}/report").status_code == 404
     assert server.client.post(f"dsw/api/snapshots/{FOREIGN}/cancel").status_code == 404
-    assert all(method == "GET" for method, _, _ in control.calls)
-    escape = server.client.get(f"dsw/api/snapshots/..%2finstances%2f{INSTANCE}")
-    assert escape.status_code == 404
-    assert len(control.calls) == 2
+    assert {(method, path) for method, path, _ in control.calls} == {
+        ("GET", f"/snapshots/{FOREIGN}")
+    }
+    for escape in (f"..%2finstances%2f{INSTANCE}", "forecast%2f..", f"{FOREIGN}%2f..%2f{OWN}"):
+        assert server.client.get(f"dsw/api/snapshots/{escape}").status_code == 404
+    assert len(control.calls) == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b'{"exclude": "/opt"}', "exclude"),
+        (b'{"exclude": ["two\\nlines"]}', "exclude.0"),
+        (b'{"exclude": [""]}', "exclude.0"),
+        (b'{"upper": "/etc"}', "upper"),
+        (b'{"name": "x"}', "name"),
+        (b"null", "the body"),
+    ],
+)
+def test_a_forecast_is_asked_with_a_closed_schema(
+    server: Server, control: StandInControl, body: bytes, says: str
+) -> None:
+    answer = server.client.post("dsw/api/snapshots/forecast", content=body)
+    assert (answer.status_code, f"is wrong: {says}: " in answer.json()["detail"]) == (422, True)
+    assert control.calls == []
 
 
 @pytest.mark.parametrize(
@@ -96,6 +173,9 @@ def test_another_instances_snapshot_does_not_exist_here(
         (b'{"name": "two\\nlines"}', "name"),
         (b'{"name": "x", "image": "evil:latest"}', "image"),
         (b'{"name": "' + b"x" * 101 + b'"}', "name"),
+        (b'{"name": "x", "mode": "frozen"}', "mode"),
+        (b'{"name": "x", "tag": "../latest"}', "tag"),
+        (b'{"name": "x", "instance_id": "dsw-other"}', "instance_id"),
     ],
 )
 def test_a_wrong_request_never_reaches_control(

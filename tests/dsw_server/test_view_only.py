@@ -115,6 +115,7 @@ CHANGES: list[tuple[str, str, Any]] = [
     ("GET", "lsp/status", None),
     ("GET", "dsw/api/snapshots", None),
     ("POST", "dsw/api/snapshots", {"name": "mine"}),
+    ("POST", "dsw/api/snapshots/forecast", {}),
     ("GET", "server-proxy/servers-info", None),
 ]
 
