@@ -1,4 +1,8 @@
-"""What a place for images (an engine, a registry) is to the agent."""
+"""What a place for images (an engine, a registry) is to the agent.
+
+`dsw_agent.engine.EngineTarget(tag, cancellation)` and
+`dsw_agent.registry.RegistryTarget(target, cancellation)` are such places.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +37,7 @@ class Target(Protocol):
 
     The order is `open`, any number of `add`, `finish`. Whatever fails, and when `close` comes
     before `finish` has returned, nothing is left tagged and no upload is left open. Each call may
-    raise `SnapshotFailed` or `Cancelled`.
+    raise `SnapshotFailed` or `Cancelled`, the latter also while it waits for the other side.
     """
 
     exact: bool
@@ -41,7 +45,8 @@ class Target(Protocol):
 
     def open(self, base: BaseConfig, reused: Sequence[AgentLayer]) -> bool:
         """Make sure of the base's layers (those that `base` still names, from below) and of the
-        reused ones above them; False when a reused one is no longer there."""
+        reused ones above them; False when a reused one is no longer there, and then `open` may be
+        called once more without them."""
         ...
 
     def add(self, layer: LayerStream) -> AgentLayer:
