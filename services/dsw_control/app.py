@@ -37,6 +37,7 @@ from dsw_control.loops import every
 from dsw_control.oom import OomWatch
 from dsw_control.reconcile import Reconciler
 from dsw_control.records import denials, idempotency, measuring
+from dsw_control.registries import TokenFiles
 from dsw_control.requests_log import RequestLog
 from dsw_control.share_worker import ShareWorker
 from dsw_control.snapshot_worker import SnapshotWorker
@@ -153,6 +154,7 @@ def _start_loops(control: Control) -> list[asyncio.Task[None]]:
             every(30, reap),
             every(0.5, worker.turn, control.wake_snapshots),
             every(60, worker.sweep),
+            every(5, TokenFiles(control).turn),
             every(2, sharing.turn),
             every(30, sharing.check),
             every(15, OfficialImages(control).turn),

@@ -62,9 +62,7 @@ def build(settings: Settings) -> Control:
     hub = Hub(settings.hub_api_url, secrets.get(CONTROL))
     password = secrets.read(REGISTRY) if settings.registry.username else ""
     engine: Engine = (
-        DockerEngine(settings, password)
-        if settings.engine.kind == "docker"
-        else ProcessEngine(settings)
+        DockerEngine(settings) if settings.engine.kind == "docker" else ProcessEngine(settings)
     )
     return Control(
         settings=settings,

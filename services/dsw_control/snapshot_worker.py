@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 from sqlalchemy import select
 
-from dsw.agent import AgentReport, AgentRequest, AgentTarget
+from dsw.agent import AgentReport, AgentRequest
 from dsw.errors import DswError, NotFound, Unavailable
 from dsw.images import ImageSource, ImageUse, Visibility
 from dsw.instances import InstanceState
@@ -19,6 +19,7 @@ from dsw_control.context import Control
 from dsw_control.engines.base import SnapshotSource
 from dsw_control.history import add_event, tell
 from dsw_control.records.audit import record
+from dsw_control.registries import credential_for, target_for
 from dsw_control.snapshots import ENDED_STATES
 from dsw_control.store.tables import Image, Instance, Snapshot
 
@@ -113,27 +114,7 @@ class SnapshotWorker:
             author=row.owner,
             created=row.created_at,
             comment=f"saved from {row.instance_id}",
-            target=await self._target(row, source, parent),
-        )
-
-    async def _target(self, row: Snapshot, source: SnapshotSource, parent: Image) -> AgentTarget:
-        """The engine itself, or the registry, which then needs the base image's layers, too."""
-        registry = self._control.settings.registry
-        if not registry.address:
-            tag = image_tag(self._control.settings.installation, row.id)
-            return AgentTarget(kind="engine", tag=tag)
-        prefix = f"{registry.address}/{registry.prefix}"
-        base = parent.digest
-        if not base.startswith(f"{registry.address}/"):
-            base = await self._control.engine.push(source.base, f"{prefix}/base", parent.id)
-        return AgentTarget(
-            kind="registry",
-            tag=row.id,
-            repository=f"{prefix}/{row.workspace_id}",
-            base=base,
-            insecure=registry.insecure,
-            username=registry.username,
-            password=self._control.registry_password,
+            target=await target_for(self._control, row, source.base),
         )
 
     async def _progress(self, row: Snapshot, report: AgentReport) -> None:
@@ -165,6 +146,9 @@ class SnapshotWorker:
             raise NotFound("The engine does not have the image that was saved.", "Save it again.")
         async with self._control.db.read() as session:
             parent = await session.get_one(Image, row.parent_id)
+            credential = await credential_for(
+                session, self._control, row.workspace_id, report.image
+            )
         tag = image_tag(self._control.settings.installation, row.id)
         left_out = f"Left out: {', '.join(report.skipped[:20])}" if report.skipped else ""
         return Outcome(
@@ -186,6 +170,7 @@ class SnapshotWorker:
                 platform=parent.platform,
                 use=ImageUse.INSTANCE,
                 apps=parent.apps,
+                credential=credential,
                 parent_id=row.parent_id,
                 instance_id=row.instance_id,
                 available=True,

@@ -23,7 +23,7 @@ from dsw.references import DEFAULT_HOST, ImageReference, host_name
 from dsw.settings import Settings
 from dsw_control.assets.manifests import ACCEPT, Index, Manifest, not_for, read_json, read_manifest
 from dsw_control.assets.reach import Guarded
-from dsw_control.assets.registry_auth import basic, bearer, token_request
+from dsw_control.assets.registry_auth import Token, basic, read_token, token_request
 from dsw_control.context import Control
 
 HUB_API = "registry-1.docker.io"
@@ -95,6 +95,21 @@ class Registry:
         """Delete a manifest by its digest; the status that the registry answered."""
         return (await self._call("DELETE", self._url(reference, "manifests"))).status
 
+    async def token(self, scopes: list[str]) -> Token | None:
+        """A token for these scopes alone; None when the registry asks for none. `Invalid` when the
+        login is not let in."""
+        answer = await self._send("GET", f"{self._base}/v2/", {})
+        challenge = answer.headers.get("www-authenticate", "")
+        if answer.status != 401 or not challenge.lower().startswith("bearer "):
+            return None
+        token = await self._ask_token(challenge, scopes)
+        if token is None:
+            raise Invalid(
+                f"The registry {self._host} does not accept the credential.",
+                "Store one that is good, and name it for the registry.",
+            )
+        return token
+
     def _url(self, reference: ImageReference, kind: str, name: str = "") -> str:
         name = name or reference.tag or reference.digest
         return f"{self._base}/v2/{reference.repository}/{kind}/{name}"
@@ -128,18 +143,23 @@ class Registry:
         return answer
 
     async def _authorize(self, challenge: str) -> str:
+        if not challenge.lower().startswith("bearer "):
+            return basic(self._login) if self._login else ""
+        token = await self._ask_token(challenge)
+        return f"Bearer {token.text}" if token else ""
+
+    async def _ask_token(self, challenge: str, scopes: list[str] | None = None) -> Token | None:
+        """A token for the scopes, by default those of the challenge; None when it is refused."""
         try:
-            service = token_request(challenge)
+            service = token_request(challenge, scopes)
         except httpx.InvalidURL as error:
             raise self._broken("names no address for its tokens") from error
-        if service is None:
-            return basic(self._login) if self._login else ""
         headers = {"Authorization": basic(self._login) if self._login else ""}
         answer = await self._send("GET", str(service), headers, TOKEN_BYTES)
         if answer.status != 200:
-            return ""
+            return None
         try:
-            return bearer(answer.body)
+            return read_token(answer.body)
         except ValueError as error:
             raise self._broken("gave no token") from error
 
@@ -184,14 +204,17 @@ class Registry:
 
 @asynccontextmanager
 async def opened(
-    settings: Settings, host: str, login: RegistryLogin | None
+    settings: Settings, host: str, login: RegistryLogin | None, insecure: bool = False
 ) -> AsyncIterator[Registry]:
     """A registry to ask, for half a minute; `Unavailable` after that.
 
-    Its login goes to this host, and to the token service that this host names.
+    Its login goes to this host, and to the token service that this host names. `insecure` is for
+    what an administrator allowed: plain http on loopback.
     """
-    trusted = host == host_name(settings.registry.address)
-    scheme = "http" if trusted and settings.registry.insecure else "https"
+    own = host == host_name(settings.registry.address)
+    insecure = insecure or (own and settings.registry.insecure)
+    scheme = "http" if insecure else "https"
+    trusted = own or insecure
     context = httpx.create_ssl_context()
     if settings.images.ca_file:
         context.load_verify_locations(settings.images.ca_file)

@@ -7,11 +7,23 @@ import re
 from collections.abc import Mapping
 
 import httpx
+from pydantic import Field
 
+from dsw.base import Model
 from dsw.plan import RegistryLogin
 from dsw_control.assets.manifests import read_json
 
+UNSAID = 60
+"""Seconds that a token is good for whose service does not say."""
+
 _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
+
+
+class Token(Model):
+    """A bearer token and how many seconds it is good for."""
+
+    text: str = Field(repr=False)
+    seconds: int
 
 
 def basic(login: RegistryLogin) -> str:
@@ -20,21 +32,25 @@ def basic(login: RegistryLogin) -> str:
     return f"Basic {base64.b64encode(pair).decode()}"
 
 
-def token_request(challenge: str) -> httpx.URL | None:
-    """Where the challenge says that a token can be had; None when it asks for the login itself."""
-    scheme, _, rest = challenge.partition(" ")
-    if scheme.lower() != "bearer":
-        return None
-    asked: Mapping[str, str] = dict(_PARAMETER.findall(rest))
+def token_request(challenge: str, scopes: list[str] | None = None) -> httpx.URL:
+    """Where a `Bearer` challenge says that a token can be had; for these scopes instead of its."""
+    asked: Mapping[str, str] = dict(_PARAMETER.findall(challenge.partition(" ")[2]))
     realm = httpx.URL(asked.get("realm", ""))
-    wanted = {key: asked[key] for key in ("service", "scope") if key in asked}
+    wanted: dict[str, str | list[str]] = {
+        key: asked[key] for key in ("service", "scope") if key in asked
+    }
+    if scopes is not None:
+        wanted["scope"] = scopes
     return realm.copy_merge_params(wanted)
 
 
-def bearer(body: bytes) -> str:
-    """The `Authorization` of a token service's answer; `ValueError` when it is no such answer."""
+def read_token(body: bytes) -> Token:
+    """A token service's answer; `ValueError` when it is no such answer."""
     told = read_json(body)
-    token = (told.get("token") or told.get("access_token")) if isinstance(told, dict) else None
-    if not isinstance(token, str) or not re.fullmatch(r"[\x21-\x7e]+", token):
+    if not isinstance(told, dict):
+        raise ValueError("no object")
+    text = told.get("token") or told.get("access_token")
+    if not isinstance(text, str) or not re.fullmatch(r"[\x21-\x7e]+", text):
         raise ValueError("no token")
-    return f"Bearer {token}"
+    seconds = told.get("expires_in")
+    return Token(text=text, seconds=seconds if isinstance(seconds, int) and seconds > 0 else UNSAID)
