@@ -130,6 +130,7 @@ def show_image(image: Key, as_json: AsJson = False) -> None:
         item = api.image(find_image(api, image).id)
     fields = {
         "name": item.name,
+        "tag": item.tag or "",
         "description": item.description,
         "id": item.id,
         "source": item.source.value,
@@ -192,6 +193,7 @@ def _show(items: list[ImageView], as_json: bool, empty: str) -> None:
     names = {item.id: item.name for item in items}
     columns = {
         "NAME": lambda item: item.name,
+        "TAG": lambda item: item.tag or "",
         "SOURCE": lambda item: item.source.value,
         "SEEN BY": lambda item: item.visibility.value,
         "RUNS": _use,

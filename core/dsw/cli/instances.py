@@ -12,11 +12,18 @@ from dsw.cli.options import NoQueue, OfWorkspace, Priority, Timeout, Wait, Works
 from dsw.cli.output import AsJson, console, lab_url, show, show_one, when
 from dsw.cli.progress import wait_for_instance
 from dsw.client import Client
-from dsw.instances import InstanceChange, InstanceCreate, InstanceStart, InstanceView
+from dsw.instances import (
+    InstanceChange,
+    InstanceCreate,
+    InstanceStart,
+    InstanceStop,
+    InstanceView,
+)
 
 app = typer.Typer(help="Your instances.", no_args_is_help=True)
 
 Key = Annotated[str, typer.Argument(metavar="INSTANCE", help="Name, display name or id.")]
+SAVES = typer.Option("--save-on-stop/--no-save-on-stop", help="Save it as an image at each stop.")
 
 
 @app.command("list")
@@ -59,6 +66,7 @@ def create(
     ] = None,
     code: Annotated[str, typer.Option(help="Code source to clone, by name or id.")] = "",
     priority: Priority = None,
+    save_on_stop: Annotated[bool, SAVES] = False,
     workspace: Workspace = None,
     start: Annotated[bool, typer.Option("--start/--no-start", help="Start it at once.")] = True,
     no_queue: NoQueue = False,
@@ -77,10 +85,11 @@ def create(
             resource_group=group,
             priority=priority,
             code_source=find_code_source(api, code, place).id if code else None,
+            save_on_stop=save_on_stop,
             start=start,
             queue=not no_queue,
         )
-        _finish(api, api.create_instance(body), wait and start, timeout, as_json)
+        finish(api, api.create_instance(body), wait and start, timeout, as_json)
 
 
 @app.command()
@@ -96,15 +105,25 @@ def start(
     with client() as api:
         body = InstanceStart(priority=priority, queue=not no_queue)
         item = api.start_instance(find_instance(api, key).id, body)
-        _finish(api, item, wait, timeout, as_json)
+        finish(api, item, wait, timeout, as_json)
 
 
 @app.command()
-def stop(key: Key, wait: Wait = True, timeout: Timeout = 120, as_json: AsJson = False) -> None:
+def stop(
+    key: Key,
+    save: Annotated[
+        bool | None,
+        typer.Option("--save/--no-save", help="Save it as an image. Default: as it is set to."),
+    ] = None,
+    wait: Wait = True,
+    timeout: Timeout = 120,
+    as_json: AsJson = False,
+) -> None:
     """Stop an instance; what was installed in it stays."""
     with client() as api:
-        item = api.stop_instance(find_instance(api, key).id)
-        _finish(api, item, wait, timeout, as_json)
+        body = None if save is None else InstanceStop(save=save)
+        item = api.stop_instance(find_instance(api, key).id, body)
+        finish(api, item, wait, timeout, as_json)
 
 
 @app.command()
@@ -118,6 +137,7 @@ def change(
         str | None, typer.Option(help="Another code source; empty: none any more.")
     ] = None,
     priority: Priority = None,
+    save_on_stop: Annotated[bool | None, SAVES] = None,
     discard_changes: Annotated[
         bool,
         typer.Option(
@@ -136,6 +156,7 @@ def change(
             resource_group=group,
             code_source=find_code_source(api, code, found.workspace_id).id if code else code,
             priority=priority,
+            save_on_stop=save_on_stop,
             discard_changes=discard_changes,
         )
         item = api.change_instance(found.id, body)
@@ -184,7 +205,8 @@ def events(
             show_one(event, as_json, line)
 
 
-def _finish(api: Client, item: InstanceView, wait: bool, timeout: float, as_json: bool) -> None:
+def finish(api: Client, item: InstanceView, wait: bool, timeout: float, as_json: bool) -> None:
+    """Wait for an instance if that is wanted, and show it."""
     if wait:
         item = wait_for_instance(api, item, timeout)
     show_one(item, as_json, _line(api, item))

@@ -11,9 +11,11 @@ from pydantic import ValidationError
 from dsw import __version__
 from dsw.cli import (
     apply,
+    archives,
     catalog,
     code,
     credentials,
+    image_life,
     images,
     instances,
     members,
@@ -38,7 +40,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-catalog.install(images.app)
+for commands in (catalog, image_life, archives):
+    commands.install(images.app)
 for name, group in (
     ("instances", instances.app),
     ("snapshots", snapshots.app),

@@ -87,7 +87,9 @@ def show_one(item: BaseModel, as_json: bool, line: str) -> None:
         console.print(line, markup=False)
 
 
-def show_fields(item: BaseModel, as_json: bool, fields: dict[str, str]) -> None:
+def show_fields(
+    item: BaseModel, as_json: bool, fields: dict[str, str], to: Console = console
+) -> None:
     """One item as a field a line, empty ones left out, or as a JSON object."""
     if as_json:
         show_one(item, True, "")
@@ -97,7 +99,7 @@ def show_fields(item: BaseModel, as_json: bool, fields: dict[str, str]) -> None:
     for title, text in fields.items():
         if text:
             table.add_row(title, Text(clean(text)))
-    console.print(table)
+    to.print(table)
 
 
 def show_lines(lines: Iterable[str]) -> None:

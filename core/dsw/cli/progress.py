@@ -1,19 +1,50 @@
-"""Waiting with something to look at: a start's phases, a snapshot's bytes."""
+"""Waiting for an instance with something to look at, and bearing a control that is restarted."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
 from dsw.cli.output import clean, duration, errors
 from dsw.client import Client
-from dsw.errors import Conflict, Unavailable
+from dsw.errors import Conflict, RemoteError, Unavailable
 from dsw.instances import AT_REST, IS_UP, Desired, InstanceState, InstanceView
-from dsw.snapshots import ENDED, SnapshotState, SnapshotView
+
+T = TypeVar("T")
 
 POLL_SECONDS = 0.5
+PATIENCE_SECONDS = 60
+GATEWAY = frozenset({502, 503, 504})
+
+
+class Patience:
+    """Asks a workbench that may not answer for a while: what it does goes on without us."""
+
+    def __init__(self, seconds: float = PATIENCE_SECONDS) -> None:
+        self._seconds = seconds
+        self._silent_since: float | None = None
+
+    def ask(self, call: Callable[[], T], last: T) -> T:
+        """What it answers; while it is silent, but not for long, after a moment what it said
+        last."""
+        try:
+            answer = call()
+        except (Unavailable, RemoteError) as error:
+            if error.status not in GATEWAY or self._is_at_its_end():
+                raise
+            time.sleep(POLL_SECONDS)
+            return last
+        self._silent_since = None
+        return answer
+
+    def _is_at_its_end(self) -> bool:
+        now = time.monotonic()
+        if self._silent_since is None:
+            self._silent_since = now
+        return now - self._silent_since >= self._seconds
 
 
 def wait_for_instance(client: Client, instance: InstanceView, seconds: float) -> InstanceView:
@@ -79,32 +110,3 @@ def _goes_on(instance: InstanceView) -> str:
     if instance.queue is not None:
         return "It stays in the queue; look with: dsw queue list"
     return f"It goes on; look with: dsw instances events {instance.name}"
-
-
-def wait_for_snapshot(client: Client, snapshot: SnapshotView) -> SnapshotView:
-    """Until the snapshot has ended; Ctrl-C cancels it."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(binary_units=True),
-        TimeElapsedColumn(),
-    )
-    try:
-        with Progress(*columns, console=errors) as progress:
-            task = progress.add_task(snapshot.state, total=None)
-            while snapshot.state not in ENDED:
-                time.sleep(POLL_SECONDS)
-                snapshot = client.snapshot(snapshot.id)
-                progress.update(
-                    task,
-                    description=snapshot.state,
-                    completed=snapshot.bytes_done,
-                    total=snapshot.bytes_total,
-                )
-    except KeyboardInterrupt:
-        snapshot = client.cancel_snapshot(snapshot.id)
-        errors.print(f"Cancelling {snapshot.name}.", markup=False)
-        raise
-    if snapshot.state is SnapshotState.FAILED:
-        raise Conflict(f"Saving failed ({snapshot.reason}).", snapshot.message)
-    return snapshot

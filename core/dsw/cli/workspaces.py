@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from dsw.cli import registries
 from dsw.cli.credentials import client
 from dsw.cli.find import find_workspace
 from dsw.cli.options import Yes
@@ -14,6 +15,7 @@ from dsw.client import Client
 from dsw.workspaces import Policy, WorkspaceChange, WorkspaceCreate, WorkspaceView
 
 app = typer.Typer(help="Workspaces: what a team shares.", no_args_is_help=True)
+app.add_typer(registries.app, name="registry")
 
 Name = Annotated[str, typer.Argument(metavar="WORKSPACE", help="Name or id.")]
 OneName = Annotated[
@@ -59,6 +61,7 @@ def show_(workspace: OneName = None, as_json: AsJson = False) -> None:
         "state": _state(item),
         "created": when(item.created_at),
         "members": str(item.members),
+        "registry": f"{item.registry.address}/{item.registry.repository}" if item.registry else "",
         "your roles": ", ".join(item.roles),
         "you may": ", ".join(item.actions),
         **_policy(item.policy),
@@ -150,7 +153,7 @@ def _state(item: WorkspaceView) -> str:
 
 
 def _policy(policy: Policy) -> dict[str, str]:
-    idle = policy.idle
+    idle, saving = policy.idle, policy.snapshots
     return {
         "images": ", ".join(policy.images) or "all",
         "sudo": "yes" if policy.sudo else "no",
@@ -166,5 +169,8 @@ def _policy(policy: Policy) -> dict[str, str]:
         f"{idle.gpu_percent:g} % GPU"
         if idle.minutes
         else "never",
+        "not saved": ", ".join(saving.exclude),
+        "secrets": "end a saving" if saving.secrets == "block" else "are reported",
+        "kept of stops": str(saving.keep_last or "all images"),
         "on removal": f"{policy.on_removal} a former member's instances",
     }

@@ -8,6 +8,7 @@ from dsw.client.instances import InstanceCalls
 from dsw.client.records import RecordCalls
 from dsw.client.snapshots import SnapshotCalls
 from dsw.client.ssh import SshCalls
+from dsw.client.transfers import TransferCalls
 from dsw.client.workspaces import WorkspaceCalls
 
 __all__ = ["Client"]
@@ -19,6 +20,7 @@ class Client(
     AssetCalls,
     InstanceCalls,
     SnapshotCalls,
+    TransferCalls,
     SshCalls,
     RecordCalls,
 ):

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dsw.client import Client
-from dsw.client.workspace_state import by_name, seen_images
+from dsw.client.workspace_state import by_name, registry_of, seen_images
 from dsw.code_sources import CodeSourceCreate
 from dsw.errors import Conflict, Invalid
 from dsw.images import CredentialKind, ImageAdd, ImageChange, ImageLabels
 from dsw.manifest.diff import Part, Step
-from dsw.manifest.document import WorkspaceDocument
+from dsw.manifest.document import RegistryEntry, WorkspaceDocument
 from dsw.manifest.state import CodeState, ImageState, MemberState, Settings
 from dsw.quota import Quota
 from dsw.roles import Role
-from dsw.workspaces import MemberPut, WorkspaceChange, WorkspaceCreate
+from dsw.workspaces import MemberPut, RegistryPut, WorkspaceChange, WorkspaceCreate
 
 
 class Applier:
@@ -28,6 +28,7 @@ class Applier:
         """Do one step; `Conflict` when what it changes is not what it was when it was planned."""
         {
             Part.WORKSPACE: self._workspace,
+            Part.REGISTRY: self._registry,
             Part.ROLE: self._role,
             Part.QUOTA: self._quota,
             Part.MEMBER: self._member,
@@ -73,6 +74,17 @@ class Applier:
                 f"The {step.part} {step.key} has changed since it was looked at.",
                 "Run the command again.",
             )
+
+    def _registry(self, step: Step) -> None:
+        view = self._client.workspace(self._name)
+        self._same(registry_of(self._client, view), step)
+        if step.after is None:
+            self._client.delete_registry(self._name)
+            return
+        after: RegistryEntry = step.after
+        credential = self._credential(view.id, after.credential, CredentialKind.REGISTRY)
+        body = RegistryPut.model_validate({**after.model_dump(), "credential": credential})
+        self._client.put_registry(self._name, body)
 
     def _role(self, step: Step) -> None:
         if step.after is None:

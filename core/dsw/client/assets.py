@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dsw.client.transport import Transport, path_of
 from dsw.code_sources import CodeSourceCreate, CodeSourceView
+from dsw.image_report import ImageReportView, ImageRestore
 from dsw.images import (
     CredentialCreate,
     CredentialView,
@@ -13,6 +14,7 @@ from dsw.images import (
     ImageUsage,
     ImageView,
 )
+from dsw.instances import InstanceView
 
 
 class AssetCalls(Transport):
@@ -50,6 +52,18 @@ class AssetCalls(Transport):
     def image_lineage(self, image_id: str, limit: int | None = None) -> list[ImageView]:
         """What an image grew from, the oldest first, then itself and what grew from it."""
         return self._items(path_of("images", image_id, "lineage"), ImageView, limit=limit)
+
+    def image_report(self, image_id: str) -> ImageReportView:
+        """What was found out about a saved image, and what instance it was."""
+        return self._one(path_of("images", image_id, "report"), ImageReportView)
+
+    def image_sbom(self, image_id: str) -> bytes:
+        """What is installed in a saved image, as a CycloneDX document in JSON."""
+        return self._send("GET", path_of("images", image_id, "sbom")).content
+
+    def restore_image(self, image_id: str, body: ImageRestore) -> InstanceView:
+        """Make an instance as the one was that the image was saved from."""
+        return self._create(path_of("images", image_id, "restore"), InstanceView, body)
 
     def delete_image(self, image_id: str) -> None:
         """Delete an image that nothing uses."""

@@ -7,7 +7,14 @@ from typing import TypedDict, Unpack
 
 from dsw.client.transport import Transport, path_of
 from dsw.events import EventView
-from dsw.instances import InstanceChange, InstanceCreate, InstanceStart, InstanceState, InstanceView
+from dsw.instances import (
+    InstanceChange,
+    InstanceCreate,
+    InstanceStart,
+    InstanceState,
+    InstanceStop,
+    InstanceView,
+)
 from dsw.sharing import SharePut, ShareView
 
 
@@ -54,9 +61,9 @@ class InstanceCalls(Transport):
         """Start a stopped or failed instance."""
         return self._act(path_of("instances", instance_id, "start"), InstanceView, body)
 
-    def stop_instance(self, instance_id: str) -> InstanceView:
-        """Stop an instance."""
-        return self._act(path_of("instances", instance_id, "stop"), InstanceView)
+    def stop_instance(self, instance_id: str, body: InstanceStop | None = None) -> InstanceView:
+        """Stop an instance, and save it as an image when the body or the instance says so."""
+        return self._act(path_of("instances", instance_id, "stop"), InstanceView, body)
 
     def delete_instance(self, instance_id: str) -> InstanceView:
         """Delete an instance."""

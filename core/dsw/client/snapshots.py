@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from dsw.client.transport import Transport, path_of
 from dsw.events import EventView
-from dsw.snapshots import SnapshotCreate, SnapshotView
+from dsw.image_report import Forecast
+from dsw.snapshots import SnapshotAsk, SnapshotCreate, SnapshotView
 
 
 class SnapshotCalls(Transport):
     """Snapshots by id."""
+
+    def forecast_snapshot(self, instance_id: str, body: SnapshotAsk) -> Forecast:
+        """What saving an instance would ship now."""
+        path = path_of("instances", instance_id, "snapshots", "forecast")
+        return self._act(path, Forecast, body)
 
     def create_snapshot(self, instance_id: str, body: SnapshotCreate) -> SnapshotView:
         """Save an instance as an image."""

@@ -73,11 +73,11 @@ class Transport:
                 return found[:limit]
             asked["cursor"] = page["next"]
 
-    def _create(self, path: str, kind: type[V], body: BaseModel) -> V:
+    def _create(self, path: str, kind: type[V], body: BaseModel | None = None) -> V:
         """Make an object. When the connection breaks it is sent again, once: the key lets control
         make it once although it may see both."""
         headers = {"Idempotency-Key": str(uuid.uuid4())}
-        sent = _content(body)
+        sent = None if body is None else _content(body)
         try:
             answer = self._send("POST", path, json=sent, headers=headers)
         except Unavailable:
@@ -118,6 +118,21 @@ class Transport:
             ) as answer:
                 _checked(answer)
                 yield from answer.iter_lines()
+        except httpx.HTTPError as error:
+            raise self._unreachable() from error
+
+    def _pieces(self, path: str, start: int = 0) -> Iterator[bytes]:
+        """The bytes of a file from `start` on, as they come."""
+        # What is counted is the file itself, not a form that was made smaller for the way.
+        headers = {"Accept-Encoding": "identity"}
+        if start:
+            headers["Range"] = f"bytes={start}-"
+        try:
+            with self._http.stream("GET", path, headers=headers) as answer:
+                _checked(answer)
+                if start and answer.status_code != httpx.codes.PARTIAL_CONTENT:
+                    raise Unavailable(f"{self.url} does not go on with a file half-way.")
+                yield from answer.iter_raw()
         except httpx.HTTPError as error:
             raise self._unreachable() from error
 

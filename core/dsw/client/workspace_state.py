@@ -14,8 +14,9 @@ from dsw.images import (
     ImageView,
     Visibility,
 )
+from dsw.manifest.document import RegistryEntry
 from dsw.manifest.state import CodeState, ImageState, MemberState, Settings, WorkspaceState
-from dsw.workspaces import RolePut
+from dsw.workspaces import RolePut, WorkspaceView
 
 N = TypeVar("N", ImageView, CodeSourceView)
 
@@ -38,6 +39,7 @@ def read_state(client: Client, workspace: str) -> WorkspaceState | None:
         settings=Settings(
             display_name=view.display_name, description=view.description, policy=view.policy
         ),
+        registry=registry_of(client, view),
         roles={
             role.name: RolePut(description=role.description, actions=sorted(role.actions))
             for role in client.roles(view.id)
@@ -48,6 +50,15 @@ def read_state(client: Client, workspace: str) -> WorkspaceState | None:
         code_sources=_codes(client, view.id),
         images={name: _image_state(item) for name, item in seen_images(client, view.id).items()},
     )
+
+
+def registry_of(client: Client, view: WorkspaceView) -> RegistryEntry | None:
+    """The registry of its own that a workspace has, if any."""
+    if view.registry is None:
+        return None
+    own = view.registry.credential
+    named = own and _credential_names(client, view.id).get(own, own)
+    return RegistryEntry.model_validate({**view.registry.model_dump(), "credential": named})
 
 
 def _members(client: Client, workspace_id: str) -> dict[str, MemberState]:

@@ -7,6 +7,7 @@ from dsw.workspaces import (
     Me,
     MemberPut,
     MemberView,
+    RegistryPut,
     RolePut,
     RoleView,
     WorkspaceChange,
@@ -44,6 +45,15 @@ class WorkspaceCalls(Transport):
     def delete_workspace(self, workspace: str) -> None:
         """Delete an empty workspace."""
         self._delete(path_of("workspaces", workspace))
+
+    def put_registry(self, workspace: str, body: RegistryPut) -> WorkspaceView:
+        """Have a workspace's snapshots pushed to a registry of its own."""
+        path = path_of("workspaces", workspace, "registry")
+        return self._change("PUT", path, WorkspaceView, body)
+
+    def delete_registry(self, workspace: str) -> None:
+        """Have a workspace's snapshots pushed to the installation's registry again."""
+        self._delete(path_of("workspaces", workspace, "registry"))
 
     def members(self, workspace: str, limit: int | None = None) -> list[MemberView]:
         """The members of a workspace."""

@@ -22,6 +22,7 @@ class Part(StrEnum):
     """What of a workspace a step is about; the words that people read."""
 
     WORKSPACE = "workspace"
+    REGISTRY = "registry"
     ROLE = "role"
     QUOTA = "quota"
     MEMBER = "member"
@@ -67,6 +68,10 @@ def diff(current: WorkspaceState | None, wanted: WorkspaceState, caller: str = "
         steps.append(_step(Part.WORKSPACE, wanted.name, None, wanted.settings))
     elif current.settings != wanted.settings:
         steps.append(_step(Part.WORKSPACE, wanted.name, current.settings, wanted.settings))
+    if current.registry != wanted.registry:
+        shown = wanted.registry or current.registry
+        key = shown.address if shown else ""
+        steps.append(_step(Part.REGISTRY, key, current.registry, wanted.registry))
     for part, section in SECTIONS.items():
         steps += _section(part, getattr(current, section), getattr(wanted, section))
     return sorted(steps, key=lambda step: _place(step, caller))
@@ -80,6 +85,8 @@ def advance(current: WorkspaceState | None, step: Step) -> WorkspaceState:
         return current.model_copy(update={"settings": step.after})
     if current is None:
         raise ValueError("the workspace comes first")
+    if step.part is Part.REGISTRY:
+        return current.model_copy(update={"registry": step.after})
     table = dict(getattr(current, SECTIONS[step.part]))
     if step.after is None:
         del table[step.key]
@@ -91,7 +98,8 @@ def advance(current: WorkspaceState | None, step: Step) -> WorkspaceState:
 def _place(step: Step, caller: str) -> tuple[int, str]:
     """Where a step comes. Owners are made before others lose anything, so that a workspace is never
     without one; a role goes when nobody has it any more."""
-    order = [Part.ROLE, Part.WORKSPACE, Part.QUOTA, Part.CODE_SOURCE, Part.IMAGE, Part.MEMBER]
+    before_members = [Part.QUOTA, Part.REGISTRY, Part.CODE_SOURCE, Part.IMAGE]
+    order = [Part.ROLE, Part.WORKSPACE, *before_members, Part.MEMBER]
     rank = order.index(step.part)
     if step.part is Part.WORKSPACE and step.before is None:
         return -1, step.key

@@ -17,6 +17,7 @@ from dsw.workspaces import (
     ONE_LINE,
     WORKSPACE_NAME,
     Policy,
+    RegistryPut,
     RoleName,
     RolePut,
     check_username,
@@ -74,9 +75,16 @@ class ImageEntry(Model):
     credential: ImageName | None = None
 
 
+class RegistryEntry(RegistryPut):
+    """A registry of the workspace's own; `credential` is the name of a stored one."""
+
+    credential: ImageName | None = None
+
+
 class WorkspaceDocument(Model):
     """One document of a file. What does not stand there is left as it is; with `prune`, what is
-    missing in a section that does stand there is removed."""
+    missing in a section that does stand there is removed. A registry that stands there as null is
+    the installation's."""
 
     kind: Literal["Workspace"]
     name: str = Field(pattern=WORKSPACE_NAME)
@@ -84,6 +92,7 @@ class WorkspaceDocument(Model):
     display_name: str | None = Field(default=None, min_length=1, max_length=100, pattern=ONE_LINE)
     description: str | None = Field(default=None, max_length=2000)
     policy: Policy | None = None
+    registry: RegistryEntry | None = None
     roles: dict[Annotated[RoleName, AfterValidator(_custom)], RolePut] | None = None
     members: (
         dict[

@@ -13,6 +13,7 @@ from dsw.manifest.document import (
     CodeSourceEntry,
     ImageEntry,
     MemberEntry,
+    RegistryEntry,
     WorkspaceDocument,
     directory_of,
 )
@@ -62,6 +63,7 @@ class WorkspaceState(Model):
 
     name: str
     settings: Settings
+    registry: RegistryEntry | None = None
     roles: dict[str, RolePut] = Field(default_factory=dict)
     quotas: dict[str, Quota] = Field(default_factory=dict)
     members: dict[str, MemberState] = Field(default_factory=dict)
@@ -89,6 +91,7 @@ def wanted(current: WorkspaceState, document: WorkspaceDocument) -> WorkspaceSta
     return WorkspaceState(
         name=current.name,
         settings=settings,
+        registry=_registry(current.registry, document),
         roles=_section(current.roles, document.roles, _role, prune),
         quotas={
             **current.quotas,
@@ -101,6 +104,16 @@ def wanted(current: WorkspaceState, document: WorkspaceDocument) -> WorkspaceSta
         code_sources=_section(current.code_sources, document.code_sources, _code, prune),
         images=_section(current.images, document.images, _image, prune),
     )
+
+
+def _registry(old: RegistryEntry | None, document: WorkspaceDocument) -> RegistryEntry | None:
+    """Another address is another registry, which nothing is kept of."""
+    if "registry" not in document.model_fields_set:
+        return old
+    new = document.registry
+    if old is None or new is None or old.address != new.address or document.prune:
+        return new
+    return _merged(old, new, False)
 
 
 def _section(

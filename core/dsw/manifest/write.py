@@ -24,6 +24,7 @@ def write(state: WorkspaceState) -> str:
         "display_name": settings.display_name,
         "description": settings.description,
         "policy": _plain(settings.policy.model_dump(mode="json")),
+        **_table({"registry": state.registry} if state.registry else {}),
         "roles": _table(state.roles),
         "members": {
             name: {"roles": member.roles, "disabled": True} if member.disabled else member.roles

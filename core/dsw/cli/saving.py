@@ -1,0 +1,122 @@
+"""Saving an instance as people watch it: what a snapshot would ship, and how far it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import partial
+
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
+
+from dsw.cli.output import duration, errors
+from dsw.cli.progress import POLL_SECONDS, Patience
+from dsw.client import Client
+from dsw.errors import Conflict, DswError
+from dsw.image_report import Forecast, LeftOut, PackageChange
+from dsw.snapshots import ENDED, SnapshotState, SnapshotView
+from dsw.units import format_size
+
+FOLDERS = 5
+LINES = 10
+
+COLUMNS = (
+    TextColumn("{task.description}"),
+    BarColumn(),
+    DownloadColumn(binary_units=True),
+    TextColumn("{task.fields[pace]}"),
+    TimeElapsedColumn(),
+)
+
+
+def forecast_fields(forecast: Forecast) -> dict[str, str]:
+    """A forecast as a few lines for people."""
+    since = f", on top of {forecast.since}" if forecast.since else ""
+    folders = forecast.folders[:FOLDERS]
+    return {
+        "size": f"{format_size(forecast.size)} in {forecast.entries:,} entries{since}",
+        "folders": "\n".join(
+            f"{format_size(each.size):>10}  {each.entries:>8,}  {each.path}" for each in folders
+        ),
+        "packages": changes_text(forecast.packages),
+        "left out": left_out_text(forecast.left_out, forecast.more_left_out),
+        "refused": left_out_text(forecast.refused),
+    }
+
+
+def changes_text(changes: Sequence[PackageChange]) -> str:
+    """Package changes, one a line: `+` added, `-` removed, `~` another version."""
+    return _cut([_change(each) for each in changes], len(changes))
+
+
+def left_out_text(items: Sequence[LeftOut], more: int = 0) -> str:
+    """Paths that an image lacks and why, one a line."""
+    return _cut([f"{each.path}: {each.reason}" for each in items], len(items) + more)
+
+
+def _change(each: PackageChange) -> str:
+    if each.before is None:
+        return f"+ {each.manager} {each.name} {each.after}"
+    if each.after is None:
+        return f"- {each.manager} {each.name} {each.before}"
+    return f"~ {each.manager} {each.name} {each.before} -> {each.after}"
+
+
+def _cut(lines: Sequence[str], count: int) -> str:
+    shown = [*lines[:LINES]]
+    if count > len(shown):
+        shown.append(f"and {count - len(shown)} more")
+    return "\n".join(shown)
+
+
+def wait_for_snapshot(client: Client, snapshot: SnapshotView) -> SnapshotView:
+    """Until the snapshot is saved; Ctrl-C cancels it and waits for that. `Conflict` when it failed
+    or somebody cancelled it."""
+    patience = Patience()
+    try:
+        with Progress(*COLUMNS, console=errors) as progress:
+            task = progress.add_task(snapshot.state, total=None, pace="")
+            while snapshot.state not in ENDED:
+                time.sleep(POLL_SECONDS)
+                snapshot = patience.ask(partial(client.snapshot, snapshot.id), snapshot)
+                progress.update(
+                    task,
+                    description=snapshot.state,
+                    completed=snapshot.bytes_done,
+                    total=snapshot.bytes_total,
+                    pace=_pace(snapshot),
+                )
+    except KeyboardInterrupt:
+        _cancel(client, snapshot)
+        raise
+    if snapshot.state is SnapshotState.FAILED:
+        raise Conflict(f"Saving failed ({snapshot.reason}).", snapshot.message)
+    if snapshot.state is SnapshotState.CANCELLED:
+        raise Conflict(f"The saving of {snapshot.name} was cancelled.", snapshot.message)
+    return snapshot
+
+
+def _pace(snapshot: SnapshotView) -> str:
+    parts = []
+    if snapshot.rate is not None:
+        parts.append(f"{format_size(snapshot.rate)}/s")
+    if snapshot.seconds_left is not None:
+        parts.append(f"{duration(snapshot.seconds_left)} left")
+    return ", ".join(parts)
+
+
+def _cancel(client: Client, snapshot: SnapshotView) -> None:
+    """Have it cancelled, and say what became of it; another Ctrl-C ends the waiting."""
+    errors.print(f"Cancelling {snapshot.name}.", markup=False)
+    try:
+        snapshot = client.cancel_snapshot(snapshot.id)
+    except DswError as error:
+        errors.print(error.sentence, markup=False)
+    patience = Patience()
+    while snapshot.state not in ENDED:
+        time.sleep(POLL_SECONDS)
+        snapshot = patience.ask(partial(client.snapshot, snapshot.id), snapshot)
+    said = {
+        SnapshotState.CANCELLED: "It is cancelled; nothing of it stays.",
+        SnapshotState.SAVED: f"It was saved before that, as {snapshot.image_id}.",
+    }
+    errors.print(said.get(snapshot.state, f"It failed. {snapshot.message}"), markup=False)
