@@ -14,6 +14,7 @@ class FailureReason(StrEnum):
     UPPER_UNREADABLE = "UpperUnreadable"
     UNSUPPORTED_FILE = "UnsupportedFile"
     CHANGED_TOO_MUCH = "ChangedTooMuch"
+    BASE_ENVIRONMENT = "BaseEnvironment"
     BASE_LAYERS_MISSING = "BaseLayersMissing"
     ENGINE_UNREACHABLE = "EngineUnreachable"
     ENGINE_FAILED = "EngineFailed"
@@ -21,6 +22,7 @@ class FailureReason(StrEnum):
     REGISTRY_REFUSED = "RegistryRefused"
     REGISTRY_FAILED = "RegistryFailed"
     DISK_FULL = "DiskFull"
+    SECRETS_FOUND = "SecretsFound"
     INTERNAL = "Internal"
 
 

@@ -41,7 +41,7 @@ def take(request: AgentRequest, reporter: Reporter, cancellation: Cancellation) 
 
         layer = Layer(root, plan, skipped, cancellation, progress, fixed=engine)
         delivered = target.deliver(
-            layer, base, lambda diff_id: base.with_layer(diff_id, request), cancellation
+            layer, base, lambda diff_id: base.with_layers([diff_id], request), cancellation
         )
     except OSError as error:
         raise _unreadable(request.upper, error) from error

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from dsw.agent import AgentRequest, AgentTarget
-from dsw_agent.failures import SnapshotFailed
+from dsw_agent.failures import FailureReason, SnapshotFailed
 from dsw_agent.image_config import BaseConfig, rfc3339
 
 NEW = "sha256:new"
 
 
-def derived(base: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    """The configuration that a snapshot on this base gets."""
+def a_request(base: dict[str, Any]) -> AgentRequest:
+    """A request to save a container of this base."""
     values: dict[str, Any] = {
         "snapshot_id": "snap-aaaaaaaaaaaa",
         "upper": "/upper",
@@ -29,8 +29,14 @@ def derived(base: dict[str, Any], **changes: Any) -> dict[str, Any]:
         "comment": "why",
         "target": AgentTarget(kind="engine", tag="x"),
     }
-    request = AgentRequest.model_validate(values | changes)
-    tree: dict[str, Any] = json.loads(BaseConfig(request.base_config).with_layer(NEW, request))
+    return AgentRequest.model_validate(values)
+
+
+def derived(base: dict[str, Any]) -> dict[str, Any]:
+    """The configuration that a snapshot on this base gets."""
+    request = a_request(base)
+    config = BaseConfig(request.base_config).with_layers([NEW], request)
+    tree: dict[str, Any] = json.loads(config)
     return tree
 
 
@@ -84,7 +90,55 @@ def test_a_base_without_settings_gets_labels() -> None:
     assert derived(a_base(config=None))["config"] == {"Labels": {"b": "2"}}
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"rootfs": {"diff_ids": 3}}', '"x"'])
+def test_several_layers_bring_a_line_of_history_each() -> None:
+    values = json.loads(
+        BaseConfig(json.dumps(a_base())).with_layers(["x", "y"], a_request(a_base()))
+    )
+    assert values["rootfs"]["diff_ids"] == ["sha256:one", "sha256:two", "x", "y"]
+    assert len([line for line in values["history"] if not line.get("empty_layer")]) == 4
+
+
+def test_topmost_layers_go_with_their_history() -> None:
+    base = BaseConfig(json.dumps(a_base())).without_top(1)
+    assert base.diff_ids == ["sha256:one"]
+    tree = json.loads(base.with_layers([NEW], a_request(a_base())))
+    assert tree["rootfs"]["diff_ids"] == ["sha256:one", NEW]
+    assert [line["created_by"] for line in tree["history"][:2]] == ["one", "env"]
+    assert len(tree["history"]) == 3
+
+
+@pytest.mark.parametrize("count", [-1, 2, 3])
+def test_some_layer_of_the_base_stays(count: int) -> None:
+    with pytest.raises(SnapshotFailed, match="has 2 layers"):
+        BaseConfig(json.dumps(a_base())).without_top(count)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["LD_PRELOAD=/x.so", "LD_AUDIT=/x.so", "LD_PRELOAD", "LD_DEBUG_OUTPUT=/x", "GCONV_PATH=."],
+)
+def test_an_environment_that_loads_code_on_the_host_is_refused(line: str) -> None:
+    config = {"Env": ["A=b", line]}
+    with pytest.raises(SnapshotFailed, match=line.partition("=")[0]) as refusal:
+        BaseConfig(json.dumps(a_base(config=config)))
+    assert refusal.value.reason is FailureReason.BASE_ENVIRONMENT
+    assert "/x" not in refusal.value.sentence
+
+
+def test_an_image_names_no_gpus_for_itself() -> None:
+    env = ["NVIDIA_VISIBLE_DEVICES=all", "AMD_VISIBLE_DEVICES=0", "CUDA_VISIBLE_DEVICES=0", "A=b"]
+    assert derived(a_base(config={"Env": env}))["config"]["Env"] == ["A=b"]
+
+
+@pytest.mark.parametrize("env", ["A=b", {"A": "b"}, [1]])
+def test_an_environment_that_is_no_list_of_lines_is_refused(env: Any) -> None:
+    with pytest.raises(SnapshotFailed, match="not that of a Docker or OCI image"):
+        BaseConfig(json.dumps(a_base(config={"Env": env})))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"rootfs": {"diff_ids": 3}}', '"x"', "[" * 99999]
+)
 def test_a_text_that_is_no_configuration_is_refused(text: str) -> None:
     with pytest.raises(SnapshotFailed, match="not that of a Docker or OCI image"):
         BaseConfig(text)
