@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dsw.errors import Invalid
 from dsw.images import ImageLabels, Visibility
 from dsw.manifest.diff import Part, advance, diff
-from dsw.manifest.document import WorkspaceDocument
+from dsw.manifest.document import RegistryEntry, WorkspaceDocument
 from dsw.manifest.read import read
 from dsw.manifest.state import (
     CodeState,
@@ -25,6 +25,7 @@ from dsw.manifest.state import (
 from dsw.manifest.write import write
 from dsw.quota import Band, Limits, Quota
 from dsw.roles import PLATFORM, Action, Role
+from dsw.snapshots import SnapshotPolicy
 from dsw.workspaces import IdleRule, Policy, RolePut
 
 HEAD = "kind: Workspace\nname: vision\n"
@@ -92,6 +93,29 @@ images:
         "+ image jax: reference registry.example.org/jax:1, visibility workspace",
         "~ member bob: disabled no -> yes",
         "+ member cleo: roles [developer, operator]",
+    ]
+
+
+def test_a_registry_is_set_changed_and_by_null_given_up() -> None:
+    text = "registry: {address: r.example.org, repository: team, credential: robot}"
+    [line] = lines(text)
+    assert line.startswith("+ registry r.example.org: address r.example.org, repository team")
+    has = wanted(VISION, document(text))
+    assert lines("members: {}", has) == []
+    more = "registry: {address: r.example.org, repository: team/saved}"
+    assert lines(more, has) == ["~ registry r.example.org: repository team -> team/saved"]
+    other = "registry: {address: other.example.org, repository: team}"
+    assert lines(other, has)[0].endswith(
+        "address r.example.org -> other.example.org, credential robot -> none"
+    )
+    assert lines("registry: null", has) == ["- registry r.example.org"]
+
+
+def test_the_keys_of_saving_are_changed_one_by_one() -> None:
+    text = "policy: {snapshots: {secrets: block, exclude: ['*.ckpt']}}"
+    assert lines(text) == [
+        "~ workspace vision: policy.snapshots.exclude [] -> [*.ckpt], "
+        "policy.snapshots.secrets warn -> block"
     ]
 
 
@@ -165,6 +189,9 @@ def test_a_new_workspace_comes_first() -> None:
         ("policy: !!python/object:os.system {}", "line 3: tag:yaml.org,2002:python/object:os."),
         ("description: 2026-01-01", "line 3: tag:yaml.org,2002:timestamp is not read"),
         ("images: {a: {reference: h/x, visibility: private}}", "images.a.visibility"),
+        ("registry:\n  address: a\n  repo: b", "line 5: registry.repo is not a known key"),
+        ("registry: {address: a, repository: b, insecure: true}", "for a registry on localhost"),
+        ("policy: {snapshots: {keep: 3}}", "policy.snapshots.keep is not a known key; known"),
     ],
 )
 def test_a_mistake_is_told_with_its_line(text: str, sentence: str) -> None:
@@ -240,6 +267,12 @@ POLICIES = st.builds(
     specs=st.dictionaries(ROLE_NAMES, st.lists(st.just("small"), max_size=1)),
     max_priority=st.dictionaries(ROLE_NAMES, st.integers(1, 9)),
     idle=st.builds(IdleRule, minutes=st.integers(0, 2)),
+    snapshots=st.builds(
+        SnapshotPolicy,
+        exclude=st.lists(st.sampled_from(["*.log", "/opt/data"]), max_size=2),
+        secrets=st.sampled_from(["warn", "block"]),
+        keep_last=st.integers(0, 6),
+    ),
     on_removal=st.sampled_from(["stop", "delete"]),
 )
 ROLES = st.builds(
@@ -267,6 +300,13 @@ IMAGES = st.builds(
     labels=st.builds(ImageLabels, python=st.sampled_from(["", "3.12"])),
     visibility=st.sampled_from([Visibility.WORKSPACE, Visibility.PUBLIC]),
 )
+REGISTRIES = st.builds(
+    RegistryEntry,
+    address=st.sampled_from(["localhost:5000", "r.example.org"]),
+    repository=st.sampled_from(["team", "team/saved"]),
+    credential=st.none() | st.just("robot"),
+    compression=st.sampled_from(["gzip", "zstd"]),
+)
 STATES = st.builds(
     WorkspaceState,
     name=st.just("vision"),
@@ -276,6 +316,7 @@ STATES = st.builds(
         description=st.sampled_from(["", "line\nline"]),
         policy=POLICIES,
     ),
+    registry=st.none() | REGISTRIES,
     roles=st.dictionaries(ROLE_NAMES, ROLES),
     quotas=st.dictionaries(st.sampled_from(["local", "gpu"]), QUOTAS),
     members=st.dictionaries(NAMES, MEMBERS, max_size=3),
