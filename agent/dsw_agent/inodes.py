@@ -40,6 +40,18 @@ def open_directory(name: str, parent: int) -> int:
     return os.open(name, flags, dir_fd=parent)
 
 
+def descend(root: int, path: str) -> int:
+    """A descriptor of the directory at `path` below `root`; `OSError` when a link is on the way."""
+    current = os.dup(root)
+    for name in path.split("/") if path else ():
+        try:
+            inside = open_directory(name, current)
+        finally:
+            os.close(current)
+        current = inside
+    return current
+
+
 def open_file(name: str, parent: int) -> int:
     """A descriptor of `name` below `parent` that follows no link and waits for no FIFO."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
