@@ -25,7 +25,8 @@ class Delivered:
 class LayerStream(Protocol):
     """The bytes of one layer's tar, in chunks of about a MiB. `announced` is their exact count;
     None where that is known only at the end, which is enough for a registry and not for an
-    engine."""
+    engine. Each `iter` begins anew, for a registry that lost an upload half-way; files may have
+    changed since."""
 
     announced: int | None
 
