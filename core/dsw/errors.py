@@ -37,6 +37,10 @@ class DswError(Exception):
         """Message and hint as one text."""
         return f"{self.message} {self.hint}".strip()
 
+    def _render_traceback_(self) -> list[str]:
+        # What IPython shows in place of a traceback.
+        return [f"{type(self).__name__}: {self.sentence}"]
+
     def problem(self) -> dict[str, Any]:
         """The RFC 9457 problem document of this error."""
         body: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Sizes in bytes, as people write them: `512MiB`, `4GiB`, `1.5G`, `1024`."""
+"""Sizes as people write them (`512MiB`, `4GiB`, `1.5G`, `1024`), durations as they read them."""
 
 from __future__ import annotations
 
@@ -31,6 +31,15 @@ def format_size(size: float) -> str:
             return f"{size:.0f} {unit}" if size == int(size) else f"{size:.1f} {unit}"
         size /= 1024
     return f"{size:.1f} PiB"
+
+
+def format_duration(seconds: float) -> str:
+    """About how long: `40 s`, `12 min`, `3.5 h`, `2.1 days`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} days"
 
 
 Bytes = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dsw.instances import InstanceView
+from dsw.units import format_duration
 
 
 class PlainConsole(Console):
@@ -43,6 +44,8 @@ console = PlainConsole(highlight=False, soft_wrap=True, width=None if sys.stdout
 errors = PlainConsole(stderr=True, highlight=False, soft_wrap=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+duration = format_duration
 
 KEYS = ("ID", "IMAGE", "NAME", "STATE")
 STYLES = {
@@ -111,15 +114,6 @@ def show_lines(lines: Iterable[str]) -> None:
 def lab_url(hub: str, instance: InstanceView) -> str:
     """Where an instance's JupyterLab is; `hub` is the hub's public address."""
     return f"{urljoin(hub, instance.url)}lab"
-
-
-def duration(seconds: float) -> str:
-    """About how long, for people: `40 s`, `12 min`, `3.5 h`, `2.1 days`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} days"
 
 
 def when(moment: datetime | None) -> str:

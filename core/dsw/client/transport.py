@@ -23,18 +23,20 @@ PAGE = 500
 
 
 class Transport:
-    """One workbench, as one user. `url` is the hub's public address, `token` a hub token.
+    """One workbench, as one user. `url` is the hub's public address, `token` a hub token. `direct`
+    leaves aside the proxies that the environment names, for control's address inside an instance.
 
     Refusals raise `RemoteError` with control's sentence; an unreachable workbench `Unavailable`.
     """
 
-    def __init__(self, url: str, token: str, timeout: float = 30) -> None:
+    def __init__(self, url: str, token: str, timeout: float = 30, direct: bool = False) -> None:
         self.url = url.rstrip("/")
         self._tags: dict[str, str] = {}
         self._http = httpx.Client(
             base_url=f"{self.url}/services/dsw/api/",
             headers={"Authorization": f"Bearer {token}"},
             timeout=timeout,
+            transport=httpx.HTTPTransport() if direct else None,
         )
 
     def __enter__(self: Self) -> Self:
