@@ -40,7 +40,8 @@ class Facts(Model):
 
     `failure` is what the spawner reported of the current attempt, `exit_code` and `oom` what the
     engine says of the exited container, `attempts` how often a start was tried without success,
-    `settled` whether the hub's answer has been the same for long enough to act on silence.
+    `saving` whether its container is being read, `settled` whether the hub's answer has been the
+    same for long enough to act on silence.
     """
 
     desired: Desired
@@ -48,6 +49,7 @@ class Facts(Model):
     hub: HubView
     container: ContainerView = ContainerView.UNSEEN
     admitted: bool = False
+    saving: bool = False
     asked: bool = False
     failure: Reason = Reason.NONE
     exit_code: int | None = None
@@ -93,6 +95,9 @@ def _deleted(facts: Facts) -> Step:
         return Step(do=Do.WAIT, state=state)
     if facts.hub in (HubView.STARTING, HubView.STOPPING):
         return _cut_short(facts, state)
+    if facts.saving and not facts.settled:
+        # The saving is cancelled, too: what it reads should not be half removed.
+        return Step(do=Do.WAIT, state=state)
     if facts.hub is not HubView.ABSENT:
         return Step(do=Do.ASK_HUB_TO_DELETE, state=state)
     if facts.container in (ContainerView.RUNNING, ContainerView.EXITED):
@@ -144,6 +149,9 @@ def _running(facts: Facts) -> Step:
         return Step(do=Do.WAIT, state=facts.state)
     if facts.attempts >= MAX_ATTEMPTS:
         return Step(do=Do.BECOME, state=InstanceState.FAILED, reason=Reason.TOO_MANY_RESTARTS)
+    if facts.saving and facts.state is not InstanceState.RECOVERING:
+        # What is read is to stay as it was at the stop.
+        return Step(do=Do.WAIT, state=facts.state)
     return Step(do=Do.ASK_HUB_TO_START, state=_first_state(facts))
 
 

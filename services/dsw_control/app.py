@@ -154,6 +154,7 @@ def _start_loops(control: Control) -> list[asyncio.Task[None]]:
             every(30, reap),
             every(0.5, worker.turn, control.wake_snapshots),
             every(60, worker.sweep),
+            every(2, worker.thaw),
             every(5, TokenFiles(control).turn),
             every(2, sharing.turn),
             every(30, sharing.check),

@@ -13,6 +13,8 @@ from dsw_control.auth import Authenticator
 from dsw_control.bus import Bus
 from dsw_control.clock import Clock, now
 from dsw_control.engines.base import Engine
+from dsw_control.forecasts import Forecasts
+from dsw_control.guesses import Guesses
 from dsw_control.hub import Hub
 from dsw_control.records.attempts import Attempts
 from dsw_control.ssh.tickets import Tickets
@@ -36,11 +38,14 @@ class Control:
     registry_password: str = field(default="", repr=False)
     bus: Bus = field(default_factory=Bus)
     attempts: Attempts = field(default_factory=Attempts)
+    registry_guesses: Guesses = field(default_factory=Guesses)
+    wake_transfers: asyncio.Event = field(default_factory=asyncio.Event)
     clock: Clock = now
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     wake_snapshots: asyncio.Event = field(default_factory=asyncio.Event)
     wake_queue: asyncio.Event = field(default_factory=asyncio.Event)
     wake_discards: asyncio.Event = field(default_factory=asyncio.Event)
+    forecasts: Forecasts = field(default_factory=Forecasts)
 
     def url_of(self, owner: str, name: str) -> str:
         """The address of an instance: a path below the workbench's own, or absolute where each user

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dsw.errors import Invalid
@@ -61,16 +61,24 @@ async def end(session: AsyncSession, control: Control, row: Instance) -> None:
     """The instance holds nothing any more: it is at rest or gone."""
     await release(session, control, row.id)
     row.asked, row.failure, row.percent = False, "", None
+    row.save_now = None
     row.queued_at = row.queue_at = row.queue_place = row.endpoints = None
     row.stopped_at = control.clock()
 
 
 async def cancel_snapshots(session: AsyncSession, row: Instance) -> None:
     """A stop does not wait for a copy that is under way."""
-    running = await session.scalars(
-        select(Snapshot).where(
-            Snapshot.instance_id == row.id, Snapshot.state.not_in([state.value for state in ENDED])
-        )
-    )
-    for snapshot in running:
+    for snapshot in await session.scalars(_under_way(row.id)):
         snapshot.cancel = True
+
+
+async def is_being_saved(session: AsyncSession, instance_id: str) -> bool:
+    """Whether its container is being read, or is about to be."""
+    return await session.scalar(_under_way(instance_id).limit(1)) is not None
+
+
+def _under_way(instance_id: str) -> Select[Snapshot]:
+    return select(Snapshot).where(
+        Snapshot.instance_id == instance_id,
+        Snapshot.state.not_in([state.value for state in ENDED]),
+    )

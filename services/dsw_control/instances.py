@@ -13,11 +13,13 @@ from dsw.errors import Conflict
 from dsw.instances import (
     AT_REST,
     IS_STARTING,
+    IS_UP,
     Desired,
     InstanceChange,
     InstanceCreate,
     InstanceStart,
     InstanceState,
+    InstanceStop,
     InstanceView,
 )
 from dsw.names import check_server_name, server_name
@@ -40,7 +42,7 @@ from dsw_control.capacity.groups import group_for
 from dsw_control.context import Control
 from dsw_control.etags import check_match
 from dsw_control.history import add_event, tell
-from dsw_control.instance_rows import cancel_snapshots, new_row, spec_named, want
+from dsw_control.instance_rows import cancel_snapshots, is_being_saved, new_row, spec_named, want
 from dsw_control.records.audit import record
 from dsw_control.records.idempotency import Once, earlier, remember
 from dsw_control.records.storage import check_storage
@@ -175,8 +177,16 @@ async def _new_instance(
     row.spec = spec.model_dump(mode="json")
     row.resource_group = await group_for(session, control, spec, body.resource_group)
     row.code_source = body.code_source
+    await _choose_saving(control, row, body.save_on_stop)
     session.add(row)
     return row
+
+
+async def _choose_saving(control: Control, row: Instance, save: bool) -> None:
+    """`Conflict` where no instance can be saved."""
+    if save and not control.engine.isolated:
+        await control.engine.snapshot_source(row.id)
+    row.save_on_stop = save
 
 
 async def start_instance(
@@ -198,6 +208,8 @@ async def start_instance(
         await check_start(session, row.owner, workspace, Spec.model_validate(row.spec), image)
         _record(session, control, caller, row, "start")
         await begin(session, control, row, how.queue)
+        if await is_being_saved(session, row.id):
+            row.message = "It starts when it has been saved as an image."
         event = add_event(session, control, row)
     return _told(control, row, event)
 
@@ -209,29 +221,56 @@ async def begin(session: AsyncSession, control: Control, row: Instance, wait: bo
     await queue.enter(session, control, row, wait)
 
 
-async def stop_instance(control: Control, caller: Caller, instance_id: str) -> InstanceView:
+async def stop_instance(
+    control: Control, caller: Caller, instance_id: str, how: InstanceStop | None = None
+) -> InstanceView:
     """Want it stopped. Stopping what is stopped, or stopping, changes nothing."""
-    return await _want_down(control, caller, instance_id, Desired.STOPPED, InstanceState.STOPPING)
+    down = (Desired.STOPPED, InstanceState.STOPPING)
+    return await _want_down(control, caller, instance_id, down, how or InstanceStop())
 
 
 async def delete_instance(control: Control, caller: Caller, instance_id: str) -> InstanceView:
     """Want it gone, with all that was installed in it. What is on the NAS stays."""
-    return await _want_down(control, caller, instance_id, Desired.DELETED, InstanceState.DELETING)
+    down = (Desired.DELETED, InstanceState.DELETING)
+    return await _want_down(control, caller, instance_id, down, InstanceStop())
 
 
 async def _want_down(
-    control: Control, caller: Caller, instance_id: str, desired: Desired, state: InstanceState
+    control: Control,
+    caller: Caller,
+    instance_id: str,
+    down: tuple[Desired, InstanceState],
+    how: InstanceStop,
 ) -> InstanceView:
     not_from_an_instance(caller)
+    desired, state = down
     async with control.db.write() as session:
         row = await visible_instance(session, caller, instance_id, Action.INSTANCE_MANAGE_ALL)
+        if how.save:
+            await _check_saving(session, control, caller, row)
         if row.desired in (desired, Desired.DELETED):
             return instance_view(control, row)
         await cancel_snapshots(session, row)
+        row.save_now = how.save
         want(control, row, desired, state)
         _record(session, control, caller, row, "stop" if desired is Desired.STOPPED else "delete")
         event = add_event(session, control, row)
     return _told(control, row, event)
+
+
+async def _check_saving(
+    session: AsyncSession, control: Control, caller: Caller, row: Instance
+) -> None:
+    """Whether a stop may save it, asked before anything stops."""
+    await require(session, caller, row.workspace_id, Action.SNAPSHOT_OWN)
+    if not control.engine.isolated:
+        await control.engine.snapshot_source(row.id)
+    if row.state not in IS_UP:
+        raise Conflict(
+            f"{row.display_name!r} is {row.state}.",
+            "A stop saves what is Running; what is Stopped or Failed can be saved as it is.",
+        )
+    await check_storage(session, control, row.workspace_id)
 
 
 async def change_instance(
@@ -241,14 +280,17 @@ async def change_instance(
     body: InstanceChange,
     if_match: str | None = None,
 ) -> InstanceView:
-    """Another display name at any time; all else while it is Stopped or Failed."""
+    """Another display name, and whether stops save it, at any time; all else while it is Stopped
+    or Failed."""
     not_from_an_instance(caller)
     async with control.db.write() as session:
         row = await visible_instance(session, caller, instance_id, Action.INSTANCE_MANAGE_ALL)
         check_match(if_match, instance_view(control, row))
         if body.display_name is not None:
             row.display_name = body.display_name
-        if body.model_dump(exclude={"display_name"}, exclude_defaults=True):
+        if body.save_on_stop is not None:
+            await _choose_saving(control, row, body.save_on_stop)
+        if body.model_dump(exclude={"display_name", "save_on_stop"}, exclude_defaults=True):
             _must_rest(row, "Stop it before you change it.")
             await _change_place(session, control, caller, row, body)
             await _change_environment(session, control, caller, row, body)

@@ -24,7 +24,7 @@ from dsw_control.capacity.admission import is_held, leased
 from dsw_control.capacity.groups import group_for
 from dsw_control.context import Control
 from dsw_control.history import tell
-from dsw_control.instance_rows import new_row, spec_named, want
+from dsw_control.instance_rows import is_being_saved, new_row, spec_named, want
 from dsw_control.reports import note_failure, record_from_hub
 from dsw_control.store.tables import Image, Instance, Workspace
 from dsw_control.tenancy import workspaces
@@ -65,6 +65,11 @@ async def make_plan(control: Control, request: PlanRequest) -> LaunchPlan:
             row.attempt += 1
         else:
             _check_options(row, request)
+            if row.desired != Desired.RUNNING and await is_being_saved(session, row.id):
+                raise Conflict(
+                    f"{row.display_name!r} is being saved as an image.",
+                    "Start it when that has ended, or cancel the saving.",
+                )
             plan, folders = await _begin_attempt(session, control, row)
     if plan is None:
         raise Conflict("The start was taken back before it began.", "Start it again.")
@@ -94,7 +99,7 @@ async def _begin_attempt(
     row.attempt += 1
     row.asked, row.failure = True, ""
     row.changed_at = control.clock()
-    plan = _plan(control, row, image, workspace, await leased(session, row.id)).model_copy(
+    plan = plan_of(control, row, image, workspace, await leased(session, row.id)).model_copy(
         update={
             "registry_login": await images.login_for(session, control, image),
             "code": await code_sources.checkout_for(session, control, row),
@@ -108,9 +113,10 @@ def _taken_back(row: Instance, request: PlanRequest) -> bool:
     return request.options.attempt == row.attempt + 1 and row.desired != Desired.RUNNING
 
 
-def _plan(
+def plan_of(
     control: Control, row: Instance, image: Image, workspace: Workspace, gpus: list[str]
 ) -> LaunchPlan:
+    """The plan of the instance as it is, without the secrets of a start."""
     spec = Spec.model_validate(row.spec)
     settings = control.settings
     mounts = [

@@ -21,8 +21,10 @@ from dsw_control.history import add_event, tell, tell_gone
 from dsw_control.hub import hub_view
 from dsw_control.instance_rows import end
 from dsw_control.reports import note_failure
+from dsw_control.saving_at_stops import Saving, save_at_stop
 from dsw_control.sentences import sentence_for
-from dsw_control.store.tables import Allocation, Instance
+from dsw_control.snapshots import ENDED_STATES
+from dsw_control.store.tables import Allocation, Instance, Snapshot
 
 log = structlog.get_logger()
 
@@ -52,6 +54,7 @@ class Reconciler:
         self._control = control
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._held: frozenset[str] = frozenset()
+        self._saving: frozenset[str] = frozenset()
         self._looked_at_all = -ALL_AGAIN
 
     async def turn(self) -> None:
@@ -63,7 +66,7 @@ class Reconciler:
         with_those_up = began - self._looked_at_all >= ALL_AGAIN
         busy = set(self._busy)
         rows = [row for row in await self._rows(with_those_up) if row.id not in busy]
-        self._held = await self._holders()
+        self._held, self._saving = await self._holders(), await self._being_saved()
         containers = await self._containers()
         users = await self._users(rows)
         if with_those_up:
@@ -103,6 +106,10 @@ class Reconciler:
     async def _holders(self) -> frozenset[str]:
         async with self._control.db.read() as session:
             return frozenset(await session.scalars(_HOLDERS))
+
+    async def _being_saved(self) -> frozenset[str]:
+        async with self._control.db.read() as session:
+            return frozenset(await session.scalars(_SAVED_NOW))
 
     async def _containers(self) -> dict[str, ContainerView] | None:
         try:
@@ -154,6 +161,7 @@ class Reconciler:
             hub=hub,
             container=container,
             admitted=row.id in self._held,
+            saving=row.id in self._saving,
             asked=row.asked,
             failure=Reason(row.failure),
             exit_code=ended.code,
@@ -242,6 +250,7 @@ class Reconciler:
         """The state changes, with its reason and its sentence."""
         control = self._control
         message = await sentence_for(control, row, step, facts)
+        saving: Saving | None = None
         async with control.db.write() as session:
             now = await session.get_one(Instance, row.id)
             if (now.desired, now.state, now.attempt) != (row.desired, row.state, row.attempt):
@@ -261,10 +270,15 @@ class Reconciler:
                 now.asked, now.endpoints = False, None
             elif step.state in AT_REST:
                 now.desired = Desired.STOPPED
+                if step.state is InstanceState.STOPPED:
+                    saving = await save_at_stop(session, control, now, facts.container)
                 await end(session, control, now)
             event = add_event(session, control, now)
         log.info("instance", instance=now.id, state=now.state, reason=now.reason)
         tell(control, now, event)
+        if saving is not None:
+            tell(control, *saving)
+            control.wake_snapshots.set()
 
     async def _forget(self, row: Instance) -> None:
         control = self._control
@@ -298,6 +312,7 @@ _STAYS_UP = and_(
     Instance.state.in_([state.value for state in IS_UP]), Instance.desired == Desired.RUNNING
 )
 _HOLDERS = select(Allocation.holder_id).where(Allocation.ended_at.is_(None))
+_SAVED_NOW = select(Snapshot.instance_id).where(Snapshot.state.not_in(ENDED_STATES))
 
 
 def _container(

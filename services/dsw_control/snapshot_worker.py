@@ -1,39 +1,33 @@
-"""The reconciler of snapshots: starts the helper, follows it, and makes its result an image."""
+"""The reconciler of snapshots: starts the helper, follows it, and cleans up after it."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from contextlib import suppress
+from functools import partial
 
 import structlog
 from sqlalchemy import select
 
-from dsw.agent import AgentReport, AgentRequest
-from dsw.errors import DswError, NotFound, Unavailable
-from dsw.images import ImageSource, ImageUse, Visibility
+from dsw.agent import AgentReport
+from dsw.errors import Conflict, DswError, EngineFailed, NotFound, Unavailable
 from dsw.instances import InstanceState
-from dsw.names import image_tag, new_id
-from dsw.roles import Action
+from dsw.names import image_tag
 from dsw.snapshots import ENDED, SnapshotState
 from dsw_control.context import Control
-from dsw_control.engines.base import SnapshotSource
+from dsw_control.engines.base import AgentStatus
 from dsw_control.history import add_event, tell
-from dsw_control.records.audit import record
-from dsw_control.registries import credential_for, target_for
+from dsw_control.snapshot_folders import SnapshotFolders
+from dsw_control.snapshot_requests import snapshot_request
+from dsw_control.snapshot_results import Outcome, end_snapshot, saved_image
 from dsw_control.snapshots import ENDED_STATES
-from dsw_control.store.tables import Image, Instance, Snapshot
+from dsw_control.store.tables import Event, Instance, Snapshot
 
 log = structlog.get_logger()
 
-
-@dataclass
-class Outcome:
-    """How a snapshot ended."""
-
-    state: SnapshotState
-    reason: str = ""
-    message: str = ""
-    image: Image | None = None
+STEP = 5.0
+"""Seconds that a turn waits for its steps: what takes longer, such as pushing a base image, goes on
+beside the others."""
 
 
 class SnapshotWorker:
@@ -42,167 +36,196 @@ class SnapshotWorker:
 
     def __init__(self, control: Control) -> None:
         self._control = control
+        self._folders = SnapshotFolders(control.settings)
+        self._busy: dict[str, asyncio.Task[None]] = {}
 
     async def turn(self) -> None:
-        """One look at every running snapshot."""
+        """One look at every running snapshot that no step is under way for."""
         async with self._control.db.read() as session:
-            rows = (
-                await session.scalars(select(Snapshot).where(Snapshot.state.not_in(ENDED_STATES)))
-            ).all()
-        results = await asyncio.gather(*(self._drive(row) for row in rows), return_exceptions=True)
-        for row, result in zip(rows, results, strict=True):
-            if isinstance(result, Exception):
-                log.error("snapshot step failed", snapshot=row.id, error=repr(result))
+            query = select(Snapshot).where(Snapshot.state.not_in(ENDED_STATES))
+            rows = (await session.scalars(query)).all()
+        steps = []
+        for row in rows:
+            if row.id not in self._busy:
+                step = asyncio.create_task(self._drive(row), name=f"snapshot {row.id}")
+                self._busy[row.id] = step
+                step.add_done_callback(partial(self._done, row.id))
+                steps.append(step)
+        if steps:
+            await asyncio.wait(steps, timeout=STEP)
+
+    def _done(self, snapshot_id: str, step: asyncio.Task[None]) -> None:
+        del self._busy[snapshot_id]
+        if not step.cancelled() and (error := step.exception()) is not None:
+            log.error("snapshot step failed", snapshot=snapshot_id, error=repr(error))
+
+    async def thaw(self) -> None:
+        """Let run what a helper that was killed left frozen."""
+        for instance_id in await self._control.engine.thaw_abandoned():
+            log.warning("thawed an instance that a helper left frozen", instance=instance_id)
 
     async def sweep(self) -> None:
-        """Clean up after helpers whose snapshot has ended, as a crash may leave them."""
-        agents = await self._control.engine.agents()
+        """Clean up after helpers whose snapshot or forecast has ended, as a crash may leave them,
+        and forget what was kept for instances that are deleted."""
+        for helper_id in await self._control.engine.agents():
+            if self._control.forecasts.is_left(helper_id):
+                await self._control.engine.remove_agent(helper_id)
+            elif helper_id.startswith("snap-"):
+                await self._settle(helper_id)
+        for instance_id in await asyncio.to_thread(self._folders.instances):
+            await self._settle_all(instance_id)
+            async with self._control.db.read() as session:
+                instance = await session.get(Instance, instance_id)
+            if instance is None or instance.deleted_at is not None:
+                left = await asyncio.to_thread(self._folders.snapshots, instance_id)
+                if not left:
+                    await asyncio.to_thread(self._folders.forget, instance_id)
+
+    async def _settle_all(self, instance_id: str) -> None:
+        """Clean up after all ended snapshots of an instance, in their order."""
+        left = await asyncio.to_thread(self._folders.snapshots, instance_id)
         async with self._control.db.read() as session:
-            rows = await session.scalars(
-                select(Snapshot.id).where(
-                    Snapshot.id.in_(agents), Snapshot.state.not_in(ENDED_STATES)
-                )
-            )
-            running = set(rows)
-        for snapshot_id in agents:
-            if snapshot_id.startswith("snap-") and snapshot_id not in running:
-                await self._control.engine.remove_agent(snapshot_id)
+            query = select(Snapshot.id).where(Snapshot.id.in_(left))
+            known = list(await session.scalars(query.order_by(Snapshot.created_at, Snapshot.id)))
+        for snapshot_id in known:
+            await self._settle(snapshot_id)
+        for snapshot_id in set(left) - set(known):
+            await asyncio.to_thread(self._folders.drop, instance_id, snapshot_id)
+
+    async def _settle(self, snapshot_id: str) -> None:
+        """Once it has ended: its index is the instance's when it was saved, its helper goes."""
+        async with self._control.db.read() as session:
+            row = await session.get(Snapshot, snapshot_id)
+        if row is not None and row.state not in ENDED_STATES:
+            return
+        if row is not None:
+            kept = row.state == SnapshotState.SAVED
+            clean = self._folders.keep if kept else self._folders.drop
+            await asyncio.to_thread(clean, row.instance_id, row.id)
+        await self._control.engine.remove_agent(snapshot_id)
 
     async def _drive(self, row: Snapshot) -> None:
-        engine = self._control.engine
         try:
-            status = await engine.agent_status(row.id)
-            if status is None:
-                await self._begin(row)
-                return
-            if row.cancel and status.exit_code is None:
-                await engine.cancel_agent(row.id)
-            last = status.reports[-1] if status.reports else None
-            if status.exit_code is None:
-                # An end is only an end when the helper has gone with the exit code that fits.
-                if last is not None and last.state not in ENDED:
-                    await self._progress(row, last)
-                return
-            await self._end(row, await self._outcome(row, last, status.exit_code))
+            status = await self._control.engine.agent_status(row.id)
+            if status is None and row.state == SnapshotState.PREPARING:
+                ended = await self._begin(row)
+            elif status is None:
+                raise NotFound("The helper that took the snapshot is gone.", "Start it again.")
+            else:
+                ended = await self._follow(row, status)
         except Unavailable as error:
-            log.warning("snapshot waits for the engine", snapshot=row.id, error=error.sentence)
+            log.warning("snapshot waits", snapshot=row.id, error=error.sentence)
             return
         except DswError as error:
-            await self._end(row, Outcome(SnapshotState.FAILED, error.code, error.sentence))
-        await engine.remove_agent(row.id)
+            await self._fail(row, Outcome(SnapshotState.FAILED, error.code, error.sentence))
+            ended = True
+        if ended:
+            await self._settle(row.id)
 
-    async def _begin(self, row: Snapshot) -> None:
+    async def _begin(self, row: Snapshot) -> bool:
+        """Start the helper; whether the snapshot has ended already."""
         if row.cancel:
-            await self._end(row, Outcome(SnapshotState.CANCELLED))
-            return
-        if row.state != SnapshotState.PREPARING:
-            raise NotFound("The helper that took the snapshot is gone.", "Start it again.")
+            await end_snapshot(self._control, row.id, Outcome(SnapshotState.CANCELLED))
+            return True
+        if await self._has_another(row):
+            return False
+        await self._settle_all(row.instance_id)
         source = await self._control.engine.snapshot_source(row.instance_id)
-        await self._set_instance(row.instance_id, InstanceState.RUNNING, InstanceState.SAVING)
-        await self._control.engine.start_agent(await self._request(row, source))
-
-    async def _request(self, row: Snapshot, source: SnapshotSource) -> AgentRequest:
-        async with self._control.db.read() as session:
-            parent = await session.get_one(Image, row.parent_id)
-        return AgentRequest(
-            snapshot_id=row.id,
-            upper=source.upper,
-            base_image=source.base,
-            base_config=source.base_config,
-            mounts=source.mounts,
-            labels={"dsw.snapshot": row.id, "dsw.parent": parent.id},
-            author=row.owner,
-            created=row.created_at,
-            comment=f"saved from {row.instance_id}",
-            target=await target_for(self._control, row, source.base),
-        )
-
-    async def _progress(self, row: Snapshot, report: AgentReport) -> None:
+        request = await snapshot_request(self._control, row, source)
         async with self._control.db.write() as session:
             now = await session.get_one(Snapshot, row.id)
-            moved = now.state != report.state
-            now.state, now.message = report.state, report.message
-            now.bytes_done, now.bytes_total = report.bytes_done, report.bytes_total
-            event = add_event(session, self._control, now) if moved else None
-        tell(self._control, now, event)
+            if now.cancel:
+                return False
+            instance = await session.get_one(Instance, row.instance_id)
+            if instance.state == InstanceState.RUNNING:
+                instance.state = InstanceState.SAVING
+        tell(self._control, instance)
+        await self._control.engine.start_agent(request)
+        return False
 
-    async def _outcome(self, row: Snapshot, last: AgentReport | None, exit_code: int) -> Outcome:
-        if last is not None and last.state is SnapshotState.SAVED and exit_code == 0:
-            return await self._saved(row, last)
-        if row.cancel or (last is not None and last.state is SnapshotState.CANCELLED):
-            return Outcome(SnapshotState.CANCELLED)
-        if last is not None and last.state is SnapshotState.FAILED:
-            return Outcome(SnapshotState.FAILED, last.reason, last.message)
-        return Outcome(
-            SnapshotState.FAILED,
-            "HelperEnded",
-            f"The helper ended with exit code {exit_code} before the image was complete. "
-            "Start it again.",
-        )
-
-    async def _saved(self, row: Snapshot, report: AgentReport) -> Outcome:
-        found = await self._control.engine.image(report.image)
-        if found is None and "@" not in report.image:
-            raise NotFound("The engine does not have the image that was saved.", "Save it again.")
+    async def _has_another(self, row: Snapshot) -> bool:
+        """Whether one that was asked for earlier still runs, such as one that the stop cancelled
+        which this one follows."""
         async with self._control.db.read() as session:
-            parent = await session.get_one(Image, row.parent_id)
-            credential = await credential_for(
-                session, self._control, row.workspace_id, report.image
+            others = await session.scalars(
+                select(Snapshot).where(
+                    Snapshot.instance_id == row.instance_id, Snapshot.state.not_in(ENDED_STATES)
+                )
             )
+            return any((one.created_at, one.id) < (row.created_at, row.id) for one in others)
+
+    async def _follow(self, row: Snapshot, status: AgentStatus) -> bool:
+        """Write down how far the helper is; whether it has ended."""
+        if status.exit_code is None:
+            if row.cancel:
+                await self._control.engine.cancel_agent(row.id)
+            await self._progress(row, status.reports)
+            return False
+        last = status.reports[-1] if status.reports else None
+        if last is not None and last.state is SnapshotState.SAVED and status.exit_code == 0:
+            image = await saved_image(self._control, self._folders, row, last)
+            await end_snapshot(self._control, row.id, image)
+        else:
+            await self._fail(row, _failure(row, last, status.exit_code))
+        return True
+
+    async def _fail(self, row: Snapshot, outcome: Outcome) -> None:
+        """It has ended without an image. A helper that was killed may have left a tag."""
         tag = image_tag(self._control.settings.installation, row.id)
-        left_out = f"Left out: {', '.join(report.skipped[:20])}" if report.skipped else ""
-        return Outcome(
-            SnapshotState.SAVED,
-            message=left_out,
-            image=Image(
-                id=new_id("img"),
-                name=row.name,
-                description=row.description,
-                source=ImageSource.SNAPSHOT,
-                workspace_id=row.workspace_id,
-                owner=row.owner,
-                reference=report.image if "@" in report.image else tag,
-                digest=report.image,
-                size=found.size if found else report.size,
-                visibility=Visibility.PRIVATE,
-                # Its configuration is that of its parent, and it has run as an instance.
-                labels=parent.labels,
-                platform=parent.platform,
-                use=ImageUse.INSTANCE,
-                apps=parent.apps,
-                credential=credential,
-                parent_id=row.parent_id,
-                instance_id=row.instance_id,
-                available=True,
-                created_at=self._control.clock(),
-            ),
-        )
+        with suppress(Conflict, EngineFailed):
+            await self._control.engine.remove_image(tag)
+        await end_snapshot(self._control, row.id, outcome)
 
-    async def _end(self, row: Snapshot, outcome: Outcome) -> None:
-        control = self._control
-        async with control.db.write() as session:
-            now = await session.get_one(Snapshot, row.id)
-            if now.state in ENDED_STATES:
-                return
-            now.state, now.reason, now.message = outcome.state, outcome.reason, outcome.message
-            now.ended_at = control.clock()
-            if outcome.image is not None:
-                session.add(outcome.image)
-                now.image_id = outcome.image.id
-                target = (outcome.image.id, now.workspace_id)
-                record(session, control, None, Action.SNAPSHOT_OWN, target, snapshot=now.id)
-                now.bytes_done = now.bytes_total or now.bytes_done
-            event = add_event(session, control, now)
-        log.info("snapshot", snapshot=now.id, state=now.state, reason=now.reason)
-        tell(control, now, event)
-        if outcome.image is not None:
-            tell(control, outcome.image)
-        await self._set_instance(row.instance_id, InstanceState.SAVING, InstanceState.RUNNING)
-
-    async def _set_instance(self, instance_id: str, old: InstanceState, new: InstanceState) -> None:
+    async def _progress(self, row: Snapshot, reports: list[AgentReport]) -> None:
+        """What the helper told since the last look, each state that it went through an event."""
+        steps = _news(SnapshotState(row.state), reports)
+        if not steps:
+            return
+        events: list[Event] = []
         async with self._control.db.write() as session:
-            row = await session.get(Instance, instance_id)
-            if row is None or row.state != old:
-                return
-            row.state = new
-        tell(self._control, row)
+            now = await session.get_one(Snapshot, row.id)
+            for report in steps:
+                moved = now.state != report.state
+                _show(now, report)
+                if moved:
+                    events.append(add_event(session, self._control, now))
+        if not events:
+            tell(self._control, now)
+        for event in events:
+            tell(self._control, now, event)
+
+
+def _news(state: SnapshotState, reports: list[AgentReport]) -> list[AgentReport]:
+    """The last report of each state in a row, after those that led to the present one.
+
+    An end is only an end when the helper has gone with the exit code that fits.
+    """
+    last_of: list[AgentReport] = []
+    for report in reports:
+        if report.state in ENDED:
+            continue
+        if last_of and last_of[-1].state is report.state:
+            last_of.pop()
+        last_of.append(report)
+    known = [number for number, report in enumerate(last_of) if report.state is state]
+    return last_of[known[-1] :] if known else last_of
+
+
+def _show(row: Snapshot, report: AgentReport) -> None:
+    row.state, row.message = report.state, report.message
+    row.bytes_done, row.bytes_total = report.bytes_done, report.bytes_total
+    row.rate, row.seconds_left = report.rate, report.seconds_left
+    row.frozen_ms = row.frozen_ms if report.frozen_ms is None else report.frozen_ms
+
+
+def _failure(row: Snapshot, last: AgentReport | None, exit_code: int) -> Outcome:
+    if row.cancel or (last is not None and last.state is SnapshotState.CANCELLED):
+        return Outcome(SnapshotState.CANCELLED)
+    if last is not None and last.state is SnapshotState.FAILED:
+        return Outcome(SnapshotState.FAILED, last.reason, last.message)
+    return Outcome(
+        SnapshotState.FAILED,
+        "HelperEnded",
+        f"The helper ended with exit code {exit_code} before the image was complete. "
+        "Start it again.",
+    )

@@ -12,12 +12,14 @@ from dsw.names import new_id
 from dsw.roles import Action
 from dsw.snapshots import ENDED, SnapshotCreate, SnapshotState, SnapshotView
 from dsw_control.access import readable_workspaces, require, standing, standings, visible_instance
+from dsw_control.assets.image_tags import may_take
 from dsw_control.auth import Caller
 from dsw_control.context import Control
 from dsw_control.history import add_event, tell
 from dsw_control.records.audit import record
 from dsw_control.records.idempotency import Once, earlier, remember
 from dsw_control.records.storage import check_storage
+from dsw_control.restores import record_of
 from dsw_control.store.paging import Key, PageRequest, paged
 from dsw_control.store.tables import Instance, Snapshot
 from dsw_control.tenancy import workspaces
@@ -52,7 +54,9 @@ async def create_snapshot(
         # One at a time, so that two requests at once do not both find none under way.
         await session.refresh(row, with_for_update=True)
         await _check_can_be_saved(session, control, row)
-        snapshot = _new_row(control, row, body)
+        if body.tag:
+            await may_take(session, caller, row.workspace_id, body.tag)
+        snapshot = await new_snapshot(session, control, row, body)
         session.add(snapshot)
         remember(session, control, once, snapshot.id)
         target = (snapshot.id, row.workspace_id)
@@ -66,16 +70,7 @@ async def create_snapshot(
 async def _check_can_be_saved(session: AsyncSession, control: Control, row: Instance) -> None:
     if not control.engine.isolated:
         await control.engine.snapshot_source(row.id)
-    if row.state not in IS_UP | AT_REST:
-        raise Conflict(
-            f"{row.display_name!r} is {row.state}.",
-            "It can be saved while it is Running, Stopped or Failed.",
-        )
-    if row.replace and row.state in AT_REST:
-        raise Conflict(
-            f"{row.display_name!r} gets a new container at its next start.",
-            "Start it once, then save it.",
-        )
+    check_can_be_read(row)
     running = await session.scalar(
         select(Snapshot).where(Snapshot.instance_id == row.id, Snapshot.state.not_in(ENDED_STATES))
     )
@@ -87,7 +82,24 @@ async def _check_can_be_saved(session: AsyncSession, control: Control, row: Inst
     await check_storage(session, control, row.workspace_id)
 
 
-def _new_row(control: Control, row: Instance, body: SnapshotCreate) -> Snapshot:
+def check_can_be_read(row: Instance) -> None:
+    """`Conflict` unless there is a container that stays what it is."""
+    if row.state not in IS_UP | AT_REST:
+        raise Conflict(
+            f"{row.display_name!r} is {row.state}.",
+            "It can be saved while it is Running, Stopped or Failed.",
+        )
+    if row.replace and row.state in AT_REST:
+        raise Conflict(
+            f"{row.display_name!r} gets a new container at its next start.",
+            "Start it once, then save it.",
+        )
+
+
+async def new_snapshot(
+    session: AsyncSession, control: Control, row: Instance, body: SnapshotCreate
+) -> Snapshot:
+    """A row for the worker, with what the instance is now."""
     return Snapshot(
         id=new_id("snap"),
         instance_id=row.id,
@@ -99,7 +111,12 @@ def _new_row(control: Control, row: Instance, body: SnapshotCreate) -> Snapshot:
         reason="",
         message="",
         bytes_done=0,
+        mode=body.mode,
+        exclude=list(body.exclude),
+        full=body.full,
+        tag=body.tag,
         parent_id=row.image_id,
+        restore=(await record_of(session, control, row)).model_dump(mode="json"),
         cancel=False,
         created_at=control.clock(),
     )
@@ -149,6 +166,7 @@ async def cancel_snapshot(control: Control, caller: Caller, snapshot_id: str) ->
     """Ask for an end; nothing of it stays. One that has ended cannot be cancelled."""
     async with control.db.write() as session:
         row = await _visible(session, caller, snapshot_id, change=True)
+        await session.refresh(row, with_for_update=True)
         if row.state in ENDED_STATES:
             raise Conflict(f"The snapshot is {row.state} already.")
         row.cancel = True

@@ -62,7 +62,10 @@ CHANGES: dict[str, Ask] = {
     "PATCH /instances/{instance_id}": Ask(body={"display_name": "Another name"}),
     "DELETE /instances/{instance_id}": Ask(),
     "POST /instances/{instance_id}/start": Ask(body={"priority": 3}),
-    "POST /instances/{instance_id}/stop": Ask(world={"instance_id": "running"}),
+    "POST /instances/{instance_id}/stop": Ask(
+        body={"save": True}, world={"instance_id": "running"}
+    ),
+    "POST /instances/{instance_id}/snapshots/forecast": Ask(body={"full": True}),
     "POST /instances/{instance_id}/snapshots": Ask(body={"name": "with torch"}),
     "POST /snapshots/{snapshot_id}/cancel": Ask(),
     "PUT /instances/{instance_id}/shares": Ask(body={"access": "view"}),
@@ -73,6 +76,7 @@ CHANGES: dict[str, Ask] = {
     "PATCH /images/{image_id}": Ask(body={"name": "ours"}, world={"image_id": "saved"}),
     "DELETE /images/{image_id}": Ask(world={"image_id": "saved"}),
     "POST /images/{image_id}/check": Ask(world={"image_id": "saved"}),
+    "POST /images/{image_id}/restore": Ask(body={"name": "again"}, world={"image_id": "saved"}),
     "POST /credentials": Ask(
         body={
             "workspace": "team",
@@ -111,6 +115,7 @@ WRITTEN_ELSEWHERE = {
     "PUT /instances/{instance_id}/ssh": "only a host key that changed is, as the instance's act",
     "PUT /instances/{instance_id}/endpoints": "it is no act of anybody's",
     "POST /instances/{instance_id}/ssh/entries": "that the ticket was given is",
+    "POST /instances/{instance_id}/snapshots/forecast": "it changes nothing",
 }
 """Changes that leave no line of the audit log here, and why."""
 
@@ -121,6 +126,7 @@ FROM_AN_INSTANCE = FOR_SERVERS | {
     "GET /instances/{instance_id}/events",
     "GET /instances/{instance_id}/events/stream",
     "POST /instances/{instance_id}/snapshots",
+    "POST /instances/{instance_id}/snapshots/forecast",
     "GET /snapshots",
     "GET /snapshots/{snapshot_id}",
     "GET /snapshots/{snapshot_id}/events",
@@ -150,6 +156,7 @@ NOT_MATCHED = {
 ACTS = {
     "POST /instances/{instance_id}/start",
     "POST /instances/{instance_id}/stop",
+    "POST /instances/{instance_id}/snapshots/forecast",
     "POST /snapshots/{snapshot_id}/cancel",
     "POST /images/{image_id}/check",
     "POST /ssh/tickets",

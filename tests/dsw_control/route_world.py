@@ -11,6 +11,7 @@ import httpx
 from tests.dsw_control.apis import ADMIN, Api
 from tests.dsw_control.route_table import MEMBER, OWNER
 
+from dsw.image_report import ImageReport, RestoreRecord
 from dsw.images import ImageSource, ImageUse, Visibility
 from dsw.instances import InstanceState
 from dsw.names import new_id
@@ -21,7 +22,7 @@ from dsw_control.capacity import groups
 from dsw_control.context import Control
 from dsw_control.engines.process import ProcessEngine
 from dsw_control.main import build
-from dsw_control.store.tables import Image, Instance, Snapshot
+from dsw_control.store.tables import Image, ImageRecord, Instance, Snapshot
 from dsw_control.tenancy import workspaces
 
 
@@ -173,8 +174,18 @@ async def _rows(api: Api, workspace: str, world: dict[str, str]) -> dict[str, st
         parent_id=world["image_id"],
         created_at=now,
     )
+    restore = RestoreRecord(
+        image_digest="sha256:0", base_digest="sha256:1", workspace_id=workspace, spec="one"
+    )
+    found = ImageRecord(
+        image_id=saved.id,
+        snapshot_id=snapshot.id,
+        report=ImageReport().model_dump(mode="json"),
+        restore=restore.model_dump(mode="json"),
+        sbom='{"bomFormat": "CycloneDX"}',
+    )
     async with api.control.db.write() as session:
-        session.add_all([saved, snapshot])
+        session.add_all([saved, snapshot, found])
         running = await session.get_one(Instance, world["running"])
         running.state, running.started_at = InstanceState.RUNNING, now
         running.ssh = {"user": "dsw", "host_key": OWN_KEY}

@@ -6,8 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
+from dsw.image_report import ImageReportView, ImageRestore
 from dsw.images import ImageAdd, ImageChange, ImageFilter, ImageUsage, ImageView
+from dsw.instances import InstanceView
 from dsw.roles import Action
+from dsw_control import restores
 from dsw_control.api.conditions import IfMatch, tagged
 from dsw_control.api.dependencies import CallerDep, ControlDep, OnceDep, PageDep, does
 from dsw_control.api.schemas import Page
@@ -15,6 +18,8 @@ from dsw_control.assets import image_changes, image_checks, image_removal, image
 from dsw_control.store.paging import PageRequest
 
 router = APIRouter(prefix="/images", tags=["images"])
+
+SBOM_TYPE = "application/vnd.cyclonedx+json"
 
 ImageId = Annotated[str, Path(max_length=80)]
 
@@ -94,3 +99,33 @@ async def get_lineage(
     """What it grew from, the oldest first, itself, and what grew from it."""
     items, following = await image_usage.lineage_of(control, caller, image_id, page)
     return Page(items=items, next=following)
+
+
+@router.get("/{image_id}/report", **does(Action.IMAGE_READ))
+async def get_report(control: ControlDep, caller: CallerDep, image_id: ImageId) -> ImageReportView:
+    """What was found out when it was saved, and what the instance was."""
+    return await restores.report_of(control, caller, image_id)
+
+
+@router.get(
+    "/{image_id}/sbom",
+    response_class=Response,
+    responses={200: {"content": {SBOM_TYPE: {}}, "description": "CycloneDX"}},
+    **does(Action.IMAGE_READ),
+)
+async def get_sbom(control: ControlDep, caller: CallerDep, image_id: ImageId) -> Response:
+    """The packages in a saved image, as a file."""
+    text = await restores.sbom_of(control, caller, image_id)
+    headers = {
+        "Content-Disposition": f'attachment; filename="{image_id}.cdx.json"',
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(text, media_type=SBOM_TYPE, headers=headers)
+
+
+@router.post("/{image_id}/restore", status_code=201, **does(Action.INSTANCE_USE_OWN))
+async def restore_image(
+    control: ControlDep, caller: CallerDep, image_id: ImageId, body: ImageRestore, once: OnceDep
+) -> InstanceView:
+    """Create an instance just like the one that was saved as this image."""
+    return await restores.restore(control, caller, image_id, body, once)

@@ -8,17 +8,19 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from fastapi.sse import EventSourceResponse
 
 from dsw.events import EventView
+from dsw.image_report import Forecast
 from dsw.instances import (
     InstanceChange,
     InstanceCreate,
     InstanceStart,
     InstanceState,
+    InstanceStop,
     InstanceView,
 )
 from dsw.names import id_pattern
 from dsw.roles import Action
-from dsw.snapshots import SnapshotCreate, SnapshotView
-from dsw_control import instances, snapshots
+from dsw.snapshots import SnapshotAsk, SnapshotCreate, SnapshotView
+from dsw_control import instances, snapshot_forecasts, snapshots
 from dsw_control.api.conditions import IfMatch, tagged
 from dsw_control.api.dependencies import CallerDep, ControlDep, OnceDep, PageDep, does
 from dsw_control.api.schemas import Page
@@ -115,10 +117,13 @@ async def start_instance(
 
 @router.post("/{instance_id}/stop", status_code=202, **does(Action.INSTANCE_USE_OWN))
 async def stop_instance(
-    control: ControlDep, caller: CallerDep, instance_id: InstanceId
+    control: ControlDep,
+    caller: CallerDep,
+    instance_id: InstanceId,
+    body: InstanceStop | None = None,
 ) -> InstanceView:
     """Stop an instance; its container and what was installed in it stay."""
-    return await instances.stop_instance(control, caller, instance_id)
+    return await instances.stop_instance(control, caller, instance_id, body)
 
 
 async def require_visible(control: ControlDep, caller: CallerDep, instance_id: InstanceId) -> None:
@@ -149,6 +154,14 @@ async def stream_events(
     look = instances.require_history
     async for item in object_stream(control, instance_id, last_event_id, ask, look):
         yield item
+
+
+@router.post("/{instance_id}/snapshots/forecast", **does(Action.SNAPSHOT_OWN))
+async def forecast_snapshot(
+    control: ControlDep, caller: CallerDep, instance_id: InstanceId, body: SnapshotAsk
+) -> Forecast:
+    """What saving the instance would ship now, and what would be left out; nothing is saved."""
+    return await snapshot_forecasts.forecast(control, caller, instance_id, body)
 
 
 @router.post("/{instance_id}/snapshots", status_code=202, **does(Action.SNAPSHOT_OWN))

@@ -7,7 +7,9 @@ from typing import Protocol
 from dsw.agent import AgentReport, AgentRequest
 from dsw.base import Model
 from dsw.image_config import ImageConfig
+from dsw.image_report import Forecast
 from dsw.lifecycle import ContainerView
+from dsw.plan import RegistryLogin
 from dsw.resources import Capacity
 
 
@@ -27,12 +29,20 @@ class Exit(Model):
 
 
 class SnapshotSource(Model):
-    """What a snapshot reads: where the changes are, and the image below them.
+    """What a snapshot reads of the engine's host: the changes, and the image below them.
 
-    `base` is the engine's id of that image, `base_config` its raw configuration.
+    `container` is the engine's id of the container, `lowers` the directories of its image's
+    layers, topmost first. `home` is the directory or (without a slash) the volume behind
+    `/mnt/workspace`, `freezer` the cgroup directory that freezes the container: empty where it does
+    not run, or stands still already. `base` is the engine's id of the image, `base_config` its raw
+    configuration.
     """
 
+    container: str
     upper: str
+    lowers: list[str]
+    home: str = ""
+    freezer: str = ""
     base: str
     base_config: str
     mounts: list[str]
@@ -63,8 +73,10 @@ class Engine(Protocol):
     async def remove_image(self, reference: str) -> None:
         """Drop a tag, and the image when nothing else uses it."""
 
-    async def push(self, digest: str, repository: str, tag: str) -> str:
-        """Push a local image to the configured registry; its `repository@sha256:...` there."""
+    async def push(
+        self, digest: str, repository: str, tag: str, login: RegistryLogin | None
+    ) -> str:
+        """Push a local image to a registry; its `repository@sha256:...` there."""
 
     async def containers(self) -> dict[str, ContainerView]:
         """All instance containers of this installation by instance id."""
@@ -91,7 +103,13 @@ class Engine(Protocol):
         """Where an instance's changes are; `Conflict` when it has no container."""
 
     async def start_agent(self, request: AgentRequest) -> None:
-        """Start the helper that takes a snapshot; one that is there already is left alone."""
+        """Start the helper that takes a snapshot; one that is there already is left alone.
+
+        The paths of the request are those of the engine's host.
+        """
+
+    async def run_forecast(self, request: AgentRequest) -> Forecast:
+        """What a snapshot would ship, told by a helper that is gone afterwards."""
 
     async def agent_status(self, snapshot_id: str) -> AgentStatus | None:
         """What the helper reported so far, `None` when there is no such helper."""
@@ -103,7 +121,11 @@ class Engine(Protocol):
         """Clean up after a helper that ended."""
 
     async def agents(self) -> list[str]:
-        """Ids of the snapshots that have a helper."""
+        """Ids of the snapshots that have a helper, and `request.snapshot_id` of forecasts."""
+
+    async def thaw_abandoned(self) -> list[str]:
+        """Thaw instances that a helper froze and left so; their ids. What was paused through the
+        engine stays paused."""
 
     async def memory_kills(self) -> dict[str, int]:
         """How often a process of each running container was killed for memory, by instance id."""

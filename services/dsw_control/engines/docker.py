@@ -16,9 +16,18 @@ from docker.models.containers import Container
 from dsw import errors
 from dsw.agent import AgentRequest
 from dsw.image_config import read_config
+from dsw.image_report import Forecast
 from dsw.lifecycle import ContainerView
 from dsw.names import container_name
-from dsw.plan import EXIT_OUT_OF_MEMORY, GID, LABEL_ID, LABEL_INSTALLATION, LABEL_KIND, UID
+from dsw.plan import (
+    EXIT_OUT_OF_MEMORY,
+    GID,
+    LABEL_ID,
+    LABEL_INSTALLATION,
+    LABEL_KIND,
+    UID,
+    RegistryLogin,
+)
 from dsw.resources import Capacity
 from dsw.settings import Settings
 from dsw_control.engines import nvml
@@ -29,7 +38,8 @@ from dsw_control.engines.base import (
     SnapshotSource,
 )
 from dsw_control.engines.docker_agent import AgentContainers
-from dsw_control.engines.docker_config import raw_config
+from dsw_control.engines.docker_source import source_of
+from dsw_control.engines.docker_thaw import Thaws
 from dsw_control.engines.memory_kills import MemoryKills
 
 STOP_SECONDS = 10
@@ -44,12 +54,12 @@ class DockerEngine:
     kind = "docker"
     isolated = True
 
-    def __init__(self, settings: Settings, registry_password: str = "") -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._password = registry_password
         self._filters = {"label": [f"{LABEL_INSTALLATION}={settings.installation}"]}
         self._client: docker.DockerClient | None = None
         self._agents = AgentContainers(settings)
+        self._thaws = Thaws(settings)
         self._kills = MemoryKills()
 
     async def capacity(self) -> Capacity:
@@ -95,9 +105,11 @@ class DockerEngine:
 
         await self._call(remove)
 
-    async def push(self, digest: str, repository: str, tag: str) -> str:
-        """Push a local image to the configured registry; its `repository@sha256:...` there."""
-        auth = {"username": self._settings.registry.username, "password": self._password}
+    async def push(
+        self, digest: str, repository: str, tag: str, login: RegistryLogin | None
+    ) -> str:
+        """Push a local image to a registry; its `repository@sha256:...` there."""
+        auth = {"username": login.username, "password": login.secret} if login else None
 
         def run(client: docker.DockerClient) -> str:
             client.images.get(digest).tag(repository, tag)
@@ -106,7 +118,7 @@ class DockerEngine:
                 tag,
                 stream=True,
                 decode=True,
-                auth_config=auth if auth["username"] else None,
+                auth_config=auth,
             )
             pushed = ""
             for line in lines:
@@ -185,32 +197,15 @@ class DockerEngine:
     async def snapshot_source(self, instance_id: str) -> SnapshotSource:
         """Where an instance's changes are; `Conflict` when it has no container."""
 
-        def look(client: docker.DockerClient) -> SnapshotSource:
-            box = self._find(client, instance_id)
-            if box is None:
-                raise errors.Conflict(
-                    "The instance has no container to save.", "Start it once first."
-                )
-            driver = box.attrs["GraphDriver"]
-            if driver["Name"] != "overlay2":
-                raise errors.Conflict(
-                    f"The engine stores containers with {driver['Name']}.",
-                    "Saving as an image needs the overlay2 storage driver.",
-                )
-            base = box.attrs["Image"]
-            mounts = [mount["Destination"] for mount in box.attrs["Mounts"]]
-            return SnapshotSource(
-                upper=driver["Data"]["UpperDir"],
-                base=base,
-                base_config=raw_config(client, base),
-                mounts=mounts,
-            )
-
-        return await self._call(look)
+        return await self._call(lambda client: source_of(client, self._find(client, instance_id)))
 
     async def start_agent(self, request: AgentRequest) -> None:
         """Start the helper that takes a snapshot; one that is there already is left alone."""
         await self._call(lambda client: self._agents.start(client, request))
+
+    async def run_forecast(self, request: AgentRequest) -> Forecast:
+        """What a snapshot would ship, told by a helper that is gone afterwards."""
+        return await self._call(lambda client: self._agents.forecast(client, request))
 
     async def agent_status(self, snapshot_id: str) -> AgentStatus | None:
         """What the helper reported so far, `None` when there is no such helper."""
@@ -225,8 +220,12 @@ class DockerEngine:
         await self._call(lambda client: self._agents.remove(client, snapshot_id))
 
     async def agents(self) -> list[str]:
-        """Ids of the snapshots that have a helper."""
+        """Ids of the snapshots that have a helper, and `request.snapshot_id` of forecasts."""
         return await self._call(self._agents.ids)
+
+    async def thaw_abandoned(self) -> list[str]:
+        """Thaw instances that a helper froze and left so; their ids."""
+        return await self._call(self._thaws.thaw_abandoned)
 
     async def memory_kills(self) -> dict[str, int]:
         """How often a process of each running container was killed for memory, by instance id."""

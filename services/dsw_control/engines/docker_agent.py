@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
+from typing import Any, Literal
 
 import docker
+import requests
 from docker.errors import ImageNotFound, NotFound
 from docker.models.containers import Container
 from docker.types import LogConfig, Mount
@@ -14,6 +17,7 @@ from pydantic import ValidationError
 
 from dsw import errors
 from dsw.agent import AgentReport, AgentRequest
+from dsw.image_report import Forecast
 from dsw.names import container_name
 from dsw.plan import GID, LABEL_ID, LABEL_INSTALLATION, LABEL_KIND, UID
 from dsw.settings import Settings
@@ -22,40 +26,68 @@ from dsw_control.engines.base import AgentStatus
 
 SOCKET = "/var/run/docker.sock"
 KIND = "agent"
+LABEL_FREEZES = "dsw.freezes"
+"""The container that a helper may freeze, by the engine's id."""
+
+FORECAST_SECONDS = 30
+FORECAST_MAX = 4 * 1024**2
+"""Bytes that a forecast may have."""
+
 CAPABILITIES = ["SYS_ADMIN", "DAC_READ_SEARCH"]
 """SYS_ADMIN: without it the kernel hides which folders were replaced (`trusted.overlay.*`).
 DAC_READ_SEARCH: reads files of every owner."""
 
 
 class AgentContainers:
-    """One container per snapshot, named and labelled after it; it outlives control."""
+    """One container per snapshot or forecast, named and labelled after it; that of a snapshot
+    outlives control."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
     def start(self, client: docker.DockerClient, request: AgentRequest) -> None:
         """Run the helper unless it is there already."""
-        if self._find(client, request.snapshot_id) is not None:
-            return
+        if self._find(client, request.snapshot_id) is None:
+            self._run(client, "snapshot", request)
+
+    def forecast(self, client: docker.DockerClient, request: AgentRequest) -> Forecast:
+        """Run a helper that changes nothing and reaches nobody, wait for it, and remove it."""
+        self.remove(client, request.snapshot_id)
+        try:
+            box = self._run(client, "forecast", request)
+            code = int(box.wait(timeout=FORECAST_SECONDS)["StatusCode"])
+            return _forecast(code, box.logs(stdout=True, stderr=False).decode("utf-8", "replace"))
+        except (requests.Timeout, requests.ConnectionError) as error:
+            raise errors.Unavailable(
+                f"The forecast was not ready within {FORECAST_SECONDS} seconds and was ended.",
+                "Save without it, or try again when the machine is less busy.",
+            ) from error
+        finally:
+            self.remove(client, request.snapshot_id)
+
+    def _run(self, client: docker.DockerClient, command: str, request: AgentRequest) -> Container:
+        saves = command == "snapshot"
         folder = self._folder(request.snapshot_id)
-        write_private(folder / "request.json", request.model_copy(update={"upper": "/upper"}))
-        mounts = [
-            Mount("/upper", request.upper, type="bind", read_only=True),
-            Mount("/request", str(folder), type="bind", read_only=True),
-        ]
+        seen, mounts = inside(request, keeps=saves)
+        write_private(folder / "request.json", seen)
+        mounts.append(Mount("/request", str(folder), type="bind", read_only=True))
         environment = {}
-        if request.target.kind == "engine":
+        if saves and request.target.kind == "engine":
             mounts.append(Mount(SOCKET, _socket_path(client), type="bind"))
         elif self._settings.images.ca_file:
             source = str(bundle_path(self._settings))
             mounts.append(Mount(BUNDLE, source, type="bind", read_only=True))
             environment["SSL_CERT_FILE"] = BUNDLE
+        labels = self._labels(request.snapshot_id)
+        if saves and request.freezer:
+            labels[LABEL_FREEZES] = request.container
+        to_registry = saves and request.target.kind == "registry"
         try:
-            client.containers.run(
+            return client.containers.run(
                 self._settings.images.agent,
-                ["dsw-agent", "snapshot", "/request/request.json"],
+                ["dsw-agent", command, "/request/request.json"],
                 name=container_name(self._settings.installation, request.snapshot_id),
-                labels=self._labels(request.snapshot_id),
+                labels=labels,
                 detach=True,
                 environment=environment,
                 mounts=mounts,
@@ -64,7 +96,7 @@ class AgentContainers:
                 cap_add=CAPABILITIES,
                 security_opt=["no-new-privileges:true"],
                 read_only=True,
-                network_mode="host" if request.target.kind == "registry" else "none",
+                network_mode="host" if to_registry else "none",
                 pids_limit=64,
                 log_config=LogConfig(type="json-file", config={"max-size": "10m"}),
             )
@@ -96,13 +128,10 @@ class AgentContainers:
         box = self._find(client, snapshot_id)
         if box is not None:
             box.remove(force=True)
-        folder = self._folder(snapshot_id)
-        (folder / "request.json").unlink(missing_ok=True)
-        if folder.is_dir():
-            folder.rmdir()
+        shutil.rmtree(self._folder(snapshot_id), ignore_errors=True)
 
     def ids(self, client: docker.DockerClient) -> list[str]:
-        """Ids of the snapshots that have a helper."""
+        """Ids of the snapshots and forecasts that have a helper."""
         labels = [
             f"{LABEL_INSTALLATION}={self._settings.installation}",
             f"{LABEL_KIND}={KIND}",
@@ -161,6 +190,29 @@ class AgentContainers:
             return None
 
 
+def inside(request: AgentRequest, keeps: bool) -> tuple[AgentRequest, list[Mount]]:
+    """The request with the paths that the helper sees, and the mounts that make them so; `keeps`:
+    it may change what is kept for the instance, and freeze it."""
+    mounts = [Mount("/upper", request.upper, type="bind", read_only=True)]
+    seen: dict[str, Any] = {"upper": "/upper", "lowers": []}
+    for number, lower in enumerate(request.lowers):
+        seen["lowers"].append(f"/lowers/{number:03}")
+        mounts.append(Mount(seen["lowers"][-1], lower, type="bind", read_only=True))
+    if request.home:
+        seen["home"] = "/home"
+        bound = request.home.startswith("/")
+        kind: Literal["bind", "volume"] = "bind" if bound else "volume"
+        mounts.append(Mount("/home", request.home, type=kind, read_only=True))
+    if request.freezer:
+        seen["freezer"] = "/freezer" if keeps else ""
+        if keeps:
+            mounts.append(Mount("/freezer", request.freezer, type="bind"))
+    if request.work:
+        seen["work"] = "/work"
+        mounts.append(Mount("/work", request.work, type="bind", read_only=not keeps))
+    return request.model_copy(update=seen), mounts
+
+
 def write_private(path: Path, request: AgentRequest) -> None:
     """The request as a file that only its owner can read: it may hold a registry password."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -174,6 +226,24 @@ def _socket_path(client: docker.DockerClient) -> str:
     """The engine's own socket on its host."""
     url = str(client.api.base_url)
     return url.removeprefix("http+unix://").removeprefix("unix://") if "unix" in url else SOCKET
+
+
+def _forecast(exit_code: int, text: str) -> Forecast:
+    """What the helper printed last; `DswError` with its sentence when it has none."""
+    last = text[:FORECAST_MAX].rstrip().rpartition("\n")[2]
+    if exit_code == 0:
+        try:
+            return Forecast.model_validate_json(last)
+        except ValidationError as error:
+            raise errors.EngineFailed(
+                "The forecast cannot be read.", "Is the helper image as new as control?"
+            ) from error
+    report = _report(last)
+    raise errors.EngineFailed(
+        report.message
+        if report and report.message
+        else f"There is no forecast: its helper ended with exit code {exit_code}."
+    )
 
 
 def _report(line: str) -> AgentReport | None:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from dsw.agent import AgentRequest
 from dsw.errors import Conflict, EngineFailed
+from dsw.image_report import Forecast
 from dsw.lifecycle import ContainerView
+from dsw.plan import RegistryLogin
 from dsw.resources import Capacity
 from dsw.settings import Settings
 from dsw_control.engines.base import (
@@ -44,7 +46,9 @@ class ProcessEngine:
     async def remove_image(self, reference: str) -> None:
         """There are no images."""
 
-    async def push(self, digest: str, repository: str, tag: str) -> str:
+    async def push(
+        self, digest: str, repository: str, tag: str, login: RegistryLogin | None
+    ) -> str:
         """There are no images."""
         raise Conflict("There is no image to push.")
 
@@ -87,14 +91,15 @@ class ProcessEngine:
 
     async def snapshot_source(self, instance_id: str) -> SnapshotSource:
         """Refused: a process has nothing that could become an image."""
-        raise Conflict(
-            "This workbench runs instances as local processes, which cannot be saved as images.",
-            "Set it up with a container engine: scripts/up --engine docker",
-        )
+        raise _cannot_be_saved()
 
     async def start_agent(self, request: AgentRequest) -> None:
-        """Never reached: there is no source."""
-        await self.snapshot_source(request.snapshot_id)
+        """Refused."""
+        raise _cannot_be_saved()
+
+    async def run_forecast(self, request: AgentRequest) -> Forecast:
+        """Refused."""
+        raise _cannot_be_saved()
 
     async def agent_status(self, snapshot_id: str) -> AgentStatus | None:
         """There are no helpers."""
@@ -110,9 +115,20 @@ class ProcessEngine:
         """There are no helpers."""
         return []
 
+    async def thaw_abandoned(self) -> list[str]:
+        """Nobody freezes processes."""
+        return []
+
     async def memory_kills(self) -> dict[str, int]:
         """Processes have no limit of their own."""
         return {}
 
     async def close(self) -> None:
         """There is nothing to close."""
+
+
+def _cannot_be_saved() -> Conflict:
+    return Conflict(
+        "This workbench runs instances as local processes, which cannot be saved as images.",
+        "Set it up with a container engine: scripts/up --engine docker",
+    )

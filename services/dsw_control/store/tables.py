@@ -294,7 +294,8 @@ class Image(Base):
     """A catalog image. Its digest never changes: a rebuilt official image is a new row.
 
     `place` is where lists show it: that of an official image in `dsw.toml`, or `LAST`. `discard`:
-    deleted, and still to be removed from the engine and the installation's registry.
+    deleted, and still to be removed from engine and registry. `imported`: it came as an archive.
+    `placed_tag` is the tag that engine or registry show for it; it follows `tag`.
     """
 
     LAST: ClassVar[int] = 1000
@@ -318,6 +319,8 @@ class Image(Base):
     apps: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
     credential: Mapped[str | None] = mapped_column(String(20))
     tag: Mapped[str | None] = mapped_column(String(128))
+    placed_tag: Mapped[str | None] = mapped_column(String(128))
+    imported: Mapped[bool] = mapped_column(default=False)
     place: Mapped[int] = mapped_column(default=LAST)
     discard: Mapped[bool] = mapped_column(default=False)
     parent_id: Mapped[str | None] = mapped_column(String(20), index=True)
@@ -325,6 +328,11 @@ class Image(Base):
     available: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime]
     retired_at: Mapped[datetime | None]
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether control put it where it is, and takes it away from there."""
+        return self.source == "snapshot" or self.imported
 
 
 class Instance(Base):
@@ -334,6 +342,7 @@ class Instance(Base):
     an administrator may move; `queued_at` is when it really came, `passed` how often a later one
     started before it. `attempt` counts the plans handed out, `attempts` the starts since the last
     success; `changed_at` is when the hub was last asked or the server last seen up.
+    `save_now` is what the stop that is under way says in place of `save_on_stop`.
     `guarded_image` is the image whose server has asked whom it may let in: only then it is shared.
     """
 
@@ -380,6 +389,7 @@ class Instance(Base):
     failure: Mapped[str] = mapped_column(String(64), default="")
     replace: Mapped[bool] = mapped_column(default=False)
     save_on_stop: Mapped[bool] = mapped_column(default=False)
+    save_now: Mapped[bool | None]
     created_at: Mapped[datetime]
     changed_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
@@ -399,7 +409,7 @@ class GpuLease(Base):
 
 class Snapshot(Base):
     """The act and the record of saving an instance as an image. `automatic`: because it was
-    stopped."""
+    stopped. `restore` is what the instance was, for its image's record."""
 
     __tablename__ = "snapshots"
 
@@ -424,6 +434,7 @@ class Snapshot(Base):
     tag: Mapped[str | None] = mapped_column(String(128))
     image_id: Mapped[str | None] = mapped_column(String(20))
     parent_id: Mapped[str] = mapped_column(String(20))
+    restore: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     cancel: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]

@@ -18,8 +18,12 @@ def upgrade() -> None:
     _snapshots()
     op.add_column("workspaces", sa.Column("image_registry", sa.JSON(), nullable=True))
     op.add_column("images", sa.Column("tag", sa.String(length=128), nullable=True))
+    placed = sa.Column("placed_tag", sa.String(length=128), nullable=True)
+    op.add_column("images", placed)
+    op.add_column("images", _no("imported"))
     op.create_index("uq_images_workspace_tag", "images", ["workspace_id", "tag"], unique=True)
     op.add_column("instances", _no("save_on_stop"))
+    op.add_column("instances", sa.Column("save_now", sa.Boolean(), nullable=True))
     op.create_table(
         "image_records",
         sa.Column("image_id", sa.String(length=20), nullable=False),
@@ -43,6 +47,7 @@ def _snapshots() -> None:
     op.add_column("snapshots", _no("full"))
     op.add_column("snapshots", _no("automatic"))
     op.add_column("snapshots", sa.Column("tag", sa.String(length=128), nullable=True))
+    op.add_column("snapshots", sa.Column("restore", sa.JSON(), nullable=True))
 
 
 def _transfers() -> None:
