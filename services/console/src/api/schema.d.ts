@@ -249,6 +249,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/images/{image_id}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Report
+         * @description What was found out when it was saved, and what the instance was.
+         */
+        get: operations["get_report_services_dsw_api_images__image_id__report_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/images/{image_id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore Image
+         * @description Create an instance just like the one that was saved as this image.
+         */
+        post: operations["restore_image_services_dsw_api_images__image_id__restore_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/images/{image_id}/sbom": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Sbom
+         * @description The packages in a saved image, as a file.
+         */
+        get: operations["get_sbom_services_dsw_api_images__image_id__sbom_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/images/{image_id}/usage": {
         parameters: {
             query?: never;
@@ -439,6 +499,26 @@ export interface paths {
          * @description Save the instance as a new image of the catalog.
          */
         post: operations["create_snapshot_services_dsw_api_instances__instance_id__snapshots_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/instances/{instance_id}/snapshots/forecast": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Forecast Snapshot
+         * @description What saving the instance would ship now, and what would be left out; nothing is saved.
+         */
+        post: operations["forecast_snapshot_services_dsw_api_instances__instance_id__snapshots_forecast_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -998,6 +1078,31 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/workspaces/{workspace}/registry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Put Registry
+         * @description Put what is saved and imported from now on into a registry of the workspace's own; it is
+         *     tried first. One on this machine is for platform administrators.
+         */
+        put: operations["put_registry_services_dsw_api_workspaces__workspace__registry_put"];
+        post?: never;
+        /**
+         * Delete Registry
+         * @description Put images where the installation puts them. Those in the workspace's registry stay.
+         */
+        delete: operations["delete_registry_services_dsw_api_workspaces__workspace__registry_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/workspaces/{workspace}/roles": {
         parameters: {
             query?: never;
@@ -1345,6 +1450,64 @@ export interface components {
             state: string;
         };
         /**
+         * Finding
+         * @description A place that looks like a secret; `kind` says of what. The secret itself is not here.
+         */
+        Finding: {
+            /** Kind */
+            kind: string;
+            /** Line */
+            line: number;
+            /** Path */
+            path: string;
+        };
+        /**
+         * Folder
+         * @description A folder with what it adds to the image, in bytes before compression, and its entries.
+         */
+        Folder: {
+            /** Entries */
+            entries: number;
+            /** Path */
+            path: string;
+            /** Size */
+            size: number;
+        };
+        /**
+         * Forecast
+         * @description What a snapshot would ship: bytes before compression, entries, and what they are.
+         *
+         *     `since` is the snapshot that it would build on. `refused`: no image can hold these, and a
+         *     snapshot fails. Lists are cut for people; `more_left_out` counts the rest.
+         */
+        Forecast: {
+            /** Entries */
+            entries: number;
+            /** Folders */
+            folders?: components["schemas"]["Folder"][];
+            /** Left Out */
+            left_out?: components["schemas"]["LeftOut"][];
+            /**
+             * More Left Out
+             * @default 0
+             */
+            more_left_out: number;
+            /** Packages */
+            packages?: components["schemas"]["PackageChange"][];
+            /** Refused */
+            refused?: components["schemas"]["LeftOut"][];
+            /**
+             * Seconds
+             * @description How long it took to find out.
+             * @default 0
+             */
+            seconds: number;
+            /** Since */
+            since?: string | null;
+            /** Size */
+            size: number;
+        };
+        /**
          * GpuView
          * @description GPUs of one type, counted in shares where they are shared: how many, and how many free.
          */
@@ -1456,6 +1619,94 @@ export interface components {
              * @default
              */
             python: string;
+        };
+        /**
+         * ImageReport
+         * @description What the agent found out while it saved an image.
+         *
+         *     `layers` are digests of what was shipped this time, `size` their bytes before compression;
+         *     `squashed`, when older layers were put together. `packages` is all that is installed,
+         *     `changes` what is other than in the image below the first snapshot. `unscanned` counts files
+         *     that were not looked into for secrets.
+         */
+        ImageReport: {
+            /** Changes */
+            changes?: components["schemas"]["PackageChange"][];
+            /** Findings */
+            findings?: components["schemas"]["Finding"][];
+            /**
+             * Frozen Ms
+             * @default 0
+             */
+            frozen_ms: number;
+            /** Layers */
+            layers?: string[];
+            /** Left Out */
+            left_out?: components["schemas"]["LeftOut"][];
+            /** @default consistent */
+            mode: components["schemas"]["SnapshotMode"];
+            /**
+             * More Left Out
+             * @default 0
+             */
+            more_left_out: number;
+            /** Packages */
+            packages?: components["schemas"]["Package"][];
+            /** Repositories */
+            repositories?: components["schemas"]["Repository"][];
+            /** Since */
+            since?: string | null;
+            /**
+             * Size
+             * @default 0
+             */
+            size: number;
+            /**
+             * Squashed
+             * @default false
+             */
+            squashed: boolean;
+            /**
+             * Unscanned
+             * @default 0
+             */
+            unscanned: number;
+        };
+        /**
+         * ImageReportView
+         * @description A saved image's report and restore record.
+         */
+        ImageReportView: {
+            /**
+             * Has Sbom
+             * @default false
+             */
+            has_sbom: boolean;
+            /** Image Id */
+            image_id: string;
+            report: components["schemas"]["ImageReport"];
+            restore: components["schemas"]["RestoreRecord"];
+            /** Snapshot Id */
+            snapshot_id: string;
+        };
+        /**
+         * ImageRestore
+         * @description Start an instance again exactly as it was when the image was saved. Without names it is
+         *     called as the image is.
+         */
+        ImageRestore: {
+            /** Display Name */
+            display_name?: string | null;
+            /**
+             * Name
+             * @description The hub's named-server name.
+             */
+            name?: string | null;
+            /**
+             * Start
+             * @default true
+             */
+            start: boolean;
         };
         /**
          * ImageSource
@@ -1669,6 +1920,14 @@ export interface components {
          */
         InstanceState: "Creating" | "Queuing" | "ResourceAllocating" | "EnvPreparing" | "Starting" | "Running" | "Updating" | "Saving" | "SaveFailed" | "Stopping" | "Stopped" | "Recovering" | "Deleting" | "Failed";
         /**
+         * InstanceStop
+         * @description How to stop: whether to save it as an image; None: as the instance says.
+         */
+        InstanceStop: {
+            /** Save */
+            save?: boolean | null;
+        };
+        /**
          * InstanceView
          * @description An instance as its owner sees it. `url` is its path below the hub's public address, or
          *     absolute where each user has an origin of their own. `ssh` is known from its first start on,
@@ -1741,6 +2000,16 @@ export interface components {
             url: string;
             /** Workspace Id */
             workspace_id: string;
+        };
+        /**
+         * LeftOut
+         * @description A path that is not part of the image as it is in the instance, and why.
+         */
+        LeftOut: {
+            /** Path */
+            path: string;
+            /** Reason */
+            reason: string;
         };
         /**
          * Limits
@@ -1847,6 +2116,38 @@ export interface components {
          * @enum {string}
          */
         Outcome: "done" | "denied";
+        /**
+         * Package
+         * @description An installed package.
+         */
+        Package: {
+            /**
+             * Manager
+             * @enum {string}
+             */
+            manager: "pip" | "conda" | "apt";
+            /** Name */
+            name: string;
+            /** Version */
+            version: string;
+        };
+        /**
+         * PackageChange
+         * @description A package that was added (`before` is None), removed (`after` is None) or changed.
+         */
+        PackageChange: {
+            /** After */
+            after?: string | null;
+            /** Before */
+            before?: string | null;
+            /**
+             * Manager
+             * @enum {string}
+             */
+            manager: "pip" | "conda" | "apt";
+            /** Name */
+            name: string;
+        };
         /** Page[AuditView] */
         Page_AuditView_: {
             /** Items */
@@ -2179,6 +2480,27 @@ export interface components {
             repository: string;
         };
         /**
+         * Repository
+         * @description A git repository in the working directory: its folder below it (`.` itself), and where it
+         *     stands. `remote` is without credentials.
+         */
+        Repository: {
+            /**
+             * Branch
+             * @default
+             */
+            branch: string;
+            /** Commit */
+            commit: string;
+            /** Path */
+            path: string;
+            /**
+             * Remote
+             * @default
+             */
+            remote: string;
+        };
+        /**
          * ResourceGroupView
          * @description A pool of compute. `allowed` is what may be handed out of it, overcommitment included.
          */
@@ -2209,6 +2531,46 @@ export interface components {
              * @default 0
              */
             waiting: number;
+        };
+        /**
+         * RestoreMount
+         * @description A mount that the instance had; what it is of, not where that lies on the host.
+         */
+        RestoreMount: {
+            /**
+             * Read Only
+             * @default false
+             */
+            read_only: boolean;
+            /** Target */
+            target: string;
+        };
+        /**
+         * RestoreRecord
+         * @description What an instance was when it was saved; enough to start one just like it.
+         *
+         *     `environment` has names only.
+         */
+        RestoreRecord: {
+            /** Base Digest */
+            base_digest: string;
+            /** Code Source */
+            code_source?: string | null;
+            /** Environment */
+            environment?: string[];
+            /** Image Digest */
+            image_digest: string;
+            /** Mounts */
+            mounts?: components["schemas"]["RestoreMount"][];
+            /**
+             * Resource Group
+             * @default
+             */
+            resource_group: string;
+            /** Spec */
+            spec: string;
+            /** Workspace Id */
+            workspace_id: string;
         };
         /**
          * RolePut
@@ -2271,6 +2633,23 @@ export interface components {
             instance_id: string;
             /** User */
             user?: string | null;
+        };
+        /**
+         * SnapshotAsk
+         * @description What a forecast is asked for, and a part of what a snapshot is.
+         */
+        SnapshotAsk: {
+            /**
+             * Exclude
+             * @description Paths to leave out this time.
+             */
+            exclude?: string[];
+            /**
+             * Full
+             * @description All changes in one layer, not only what is new since the last.
+             * @default false
+             */
+            full: boolean;
         };
         /**
          * SnapshotCreate
@@ -3338,6 +3717,106 @@ export interface operations {
             };
         };
     };
+    get_report_services_dsw_api_images__image_id__report_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                image_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImageReportView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restore_image_services_dsw_api_images__image_id__restore_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters. The same key makes it once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                image_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImageRestore"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstanceView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_sbom_services_dsw_api_images__image_id__sbom_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                image_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description CycloneDX */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.cyclonedx+json": unknown;
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_usage_services_dsw_api_images__image_id__usage_get: {
         parameters: {
             query?: never;
@@ -3793,6 +4272,41 @@ export interface operations {
             };
         };
     };
+    forecast_snapshot_services_dsw_api_instances__instance_id__snapshots_forecast_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SnapshotAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Forecast"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     put_host_services_dsw_api_instances__instance_id__ssh_put: {
         parameters: {
             query?: never;
@@ -3936,7 +4450,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["InstanceStop"] | null;
+            };
+        };
         responses: {
             /** @description Successful Response */
             202: {
@@ -4933,6 +5451,80 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_registry_services_dsw_api_workspaces__workspace__registry_put: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that GET answered: change it only if it is still the same. `*`: if it is there at all. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                /** @description Id or name. */
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RegistryPut"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkspaceView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_registry_services_dsw_api_workspaces__workspace__registry_delete: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that GET answered: change it only if it is still the same. `*`: if it is there at all. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                /** @description Id or name. */
+                workspace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkspaceView"];
+                };
             };
             /** @description What was wrong and what to do */
             "4XX": {
