@@ -85,11 +85,10 @@ def _engine(world: World, costs: Costs) -> None:
 
 def _ours(world: World, costs: Costs) -> None:
     """All of it, then what has changed since."""
-    cost, saved = snapshot(world, None)
-    costs.ours.append(cost)
+    world.saver.forget()
+    costs.ours.append(snapshot(world))
     change(world.folder)
-    cost, _ = snapshot(world, saved)
-    costs.delta.append(cost)
+    costs.delta.append(snapshot(world))
 
 
 def report(costs: dict[str, Costs]) -> None:

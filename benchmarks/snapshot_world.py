@@ -13,12 +13,11 @@ from pathlib import Path
 
 from snapshot_meters import HEART
 from tests.registries import RegistryServer
+from tests.saving import Saver
 from tests.workbenches import docker
 
-from dsw.names import container_name, new_id
-from dsw.plan import LABEL_ID, LABEL_INSTALLATION, LABEL_KIND
+from dsw.plan import LABEL_INSTALLATION
 from dsw.settings import RegistrySettings, Settings
-from dsw_control.engines.docker import DockerEngine
 
 IMAGE = "jupyterhub-dsw/minimal:latest"
 FOLDER = "opt/work"
@@ -52,16 +51,14 @@ class World:
     """One workload's container and what works on it. `base` is its image in the registry."""
 
     settings: Settings
-    engine: DockerEngine
     store: Store
-    instance: str
     beats: Path
-    base: str = ""
+    saver: Saver
 
     @property
     def container(self) -> str:
         """The engine's name of the container."""
-        return container_name(self.settings.installation, self.instance)
+        return self.saver.container
 
     @property
     def disk(self) -> Path:
@@ -73,11 +70,6 @@ class World:
         """The folder of the container that is filled, as this machine sees it."""
         pid = docker("inspect", "--format", "{{.State.Pid}}", self.container).strip()
         return Path(f"/proc/{pid}/root/{FOLDER}")
-
-    @property
-    def work(self) -> Path:
-        """What is kept for the instance between two snapshots."""
-        return self.settings.data / "run" / "snapshots" / self.instance
 
 
 def build_images() -> None:
@@ -97,17 +89,15 @@ def a_world(folder: Path, memory: Path) -> Iterator[World]:
         installation=f"n{os.getpid()}",
         registry=RegistrySettings(address=address, insecure=True),
     )
-    engine = DockerEngine(settings)
-    world = World(settings, engine, store, "", memory / "beats")
     try:
         store.registry.start()
         docker("tag", IMAGE, f"{address}/base:latest")
         docker("push", "--quiet", f"{address}/base:latest")
         form = "{{range .RepoDigests}}{{println .}}{{end}}"
         digests = docker("inspect", "--format", form, IMAGE).split()
-        world.base = next(each for each in digests if each.startswith(address))
+        base = next(each for each in digests if each.startswith(address))
         store.keep()
-        yield world
+        yield World(settings, store, memory / "beats", Saver(settings, base))
     finally:
         _remove(settings.installation, address)
         store.registry.stop()
@@ -116,16 +106,10 @@ def a_world(folder: Path, memory: Path) -> Iterator[World]:
 @contextmanager
 def a_container(world: World) -> Iterator[None]:
     """A container whose heart beats, with nothing in it yet."""
-    world.instance = new_id("dsw")
     world.beats.mkdir(exist_ok=True)
-    labels = {
-        LABEL_INSTALLATION: world.settings.installation,
-        LABEL_KIND: "instance",
-        LABEL_ID: world.instance,
-    }
     docker(
         "run", "--detach", "--init", "--network=none", "--user=0", f"--name={world.container}",
-        *(f"--label={key}={value}" for key, value in labels.items()),
+        *(f"--label={key}={value}" for key, value in world.saver.labels.items()),
         f"--volume={world.beats}:/beats", "--entrypoint=python", IMAGE, "-c", HEART, "/beats/log",
     )  # fmt: skip
     try:
