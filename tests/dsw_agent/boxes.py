@@ -52,16 +52,15 @@ class Box:
 @contextmanager
 def a_box(engine: DockerClient, image: str, **options: Any) -> Iterator[Box]:
     """A container that sleeps until it is removed."""
-    container = engine.containers.run(
-        image,
-        entrypoint=["sleep", "infinity"],
-        command=[],
-        detach=True,
-        init=True,
-        network_mode="none",
-        labels={LABEL: ""},
-        **options,
-    )
+    usual: dict[str, Any] = {
+        "entrypoint": ["sleep", "infinity"],
+        "command": [],
+        "detach": True,
+        "init": True,
+        "network_mode": "none",
+        "labels": {LABEL: ""},
+    }
+    container = engine.containers.run(image, **usual | options)
     try:
         yield Box(engine, container)
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -13,8 +14,11 @@ import docker
 import pytest
 from docker import DockerClient
 from tests.dsw_agent.boxes import LABEL, Box, Outcome, a_box, a_request, finish, start_agent
+from tests.images.builds import builder
 
 from dsw.agent import AgentRequest
+from dsw.images_build import find_catalog
+from dsw.images_build.wheel import project_wheel
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +69,15 @@ def saved_box(
         return start_box(done.last.image)
 
     return act
+
+
+@pytest.fixture(scope="session")
+def agent_image(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The agent's image, built from this checkout (with a copy of its wheel, as another build
+    may replace it meanwhile)."""
+    wheel = project_wheel(find_catalog(), None)
+    copy = Path(shutil.copy(wheel, tmp_path_factory.mktemp("wheel")))
+    return builder(copy).build("agent").reference
 
 
 @pytest.fixture(scope="session")

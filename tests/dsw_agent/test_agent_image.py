@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +10,12 @@ import pytest
 from docker import DockerClient
 from docker.types import Mount
 from tests.dsw_agent.boxes import LABEL, Box, Outcome, a_request, a_tag, outcome
-from tests.images.builds import builder
 
 from dsw.agent import AgentRequest, AgentTarget
-from dsw.images_build import find_catalog
-from dsw.images_build.wheel import project_wheel
 
 pytestmark = pytest.mark.docker
 
 SOCKET = "/var/run/docker.sock"
-
-
-@pytest.fixture(scope="module")
-def agent_image(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The agent's image, built from this checkout (with a copy of its wheel, as another build
-    may replace it meanwhile)."""
-    wheel = project_wheel(find_catalog(), None)
-    copy = Path(shutil.copy(wheel, tmp_path_factory.mktemp("wheel")))
-    return builder(copy).build("agent").reference
 
 
 def in_container(
