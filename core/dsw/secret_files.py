@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 from dsw.errors import ConfigError
@@ -26,6 +27,10 @@ ADMIN = "admin-password"
 """The generated password of the first administrator."""
 REGISTRY = "registry"
 """The registry's password; written by the operator, never made here."""
+REGISTRY_KEY = "registry-key"
+"""What control signs tokens for its own registry with (PEM)."""
+REGISTRY_CERTIFICATE = "registry-certificate"
+"""The certificate of that key, which the registry trusts (PEM)."""
 VAULT = "vault-key"
 """Keys of the stored credentials, one a line, hex: the first encrypts, all decrypt."""
 
@@ -42,9 +47,13 @@ class SecretFiles:
 
     def get(self, name: str) -> str:
         """The secret; made from 32 random bytes when there is none yet."""
+        return self.kept(name, lambda: secrets.token_hex(32))
+
+    def kept(self, name: str, make: Callable[[], str]) -> str:
+        """The secret; what `make` gives when there is none yet."""
         path = self.path(name)
         if not path.exists():
-            self._make(path, secrets.token_hex(32))
+            self._make(path, make())
         return self.read(name)
 
     def read(self, name: str) -> str:

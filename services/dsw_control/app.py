@@ -18,7 +18,17 @@ from dsw_control.api import capacity as capacity_routes
 from dsw_control.api import catalog as catalog_routes
 from dsw_control.api import code_sources as code_source_routes
 from dsw_control.api import credentials as credential_routes
-from dsw_control.api import elsewhere, instances, internal, live, login, records, shares, snapshots
+from dsw_control.api import (
+    elsewhere,
+    instances,
+    internal,
+    live,
+    login,
+    records,
+    registry_tokens,
+    shares,
+    snapshots,
+)
 from dsw_control.api import endpoints as endpoint_routes
 from dsw_control.api import gateway as gateway_routes
 from dsw_control.api import images as image_routes
@@ -29,6 +39,7 @@ from dsw_control.api.schemas import Health, Problem
 from dsw_control.assets import credentials
 from dsw_control.assets.image_removal import Discards
 from dsw_control.assets.official import OfficialImages
+from dsw_control.assets.placed_tags import Tags
 from dsw_control.body_limit import BodyLimit
 from dsw_control.ca_bundle import write_bundle
 from dsw_control.capacity import groups, queue, reaper
@@ -105,6 +116,7 @@ def create_app(control: Control, *, loops: bool = True) -> FastAPI:
     app.include_router(elsewhere.router)
     app.include_router(gateway_routes.router)
     app.include_router(ssh_routes.downloads, prefix=prefix.rstrip("/"))
+    app.include_router(registry_tokens.router, prefix=prefix.rstrip("/"))
     _add_health(app, prefix)
     app.include_router(login.router, prefix=prefix.rstrip("/"))
     app.add_middleware(BodyLimit)
@@ -160,6 +172,7 @@ def _start_loops(control: Control) -> list[asyncio.Task[None]]:
             every(30, sharing.check),
             every(15, OfficialImages(control).turn),
             every(60, Discards(control).turn, control.wake_discards),
+            every(60, Tags(control).turn, control.wake_tags),
             every(30, capacity),
             every(2, take_turns, control.wake_queue),
             every(3600, forget_keys),

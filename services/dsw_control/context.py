@@ -39,6 +39,7 @@ class Control:
     bus: Bus = field(default_factory=Bus)
     attempts: Attempts = field(default_factory=Attempts)
     registry_guesses: Guesses = field(default_factory=Guesses)
+    wake_tags: asyncio.Event = field(default_factory=asyncio.Event)
     wake_transfers: asyncio.Event = field(default_factory=asyncio.Event)
     clock: Clock = now
     wake: asyncio.Event = field(default_factory=asyncio.Event)

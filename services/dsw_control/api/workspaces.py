@@ -10,12 +10,14 @@ from dsw.roles import ROLE_NAME, Action
 from dsw.workspaces import (
     MemberPut,
     MemberView,
+    RegistryPut,
     RolePut,
     RoleView,
     WorkspaceChange,
     WorkspaceCreate,
     WorkspaceView,
 )
+from dsw_control import workspace_registries
 from dsw_control.api.conditions import IfMatch, tagged
 from dsw_control.api.dependencies import CallerDep, ControlDep, OnceDep, PageDep, does
 from dsw_control.api.schemas import Page
@@ -90,6 +92,34 @@ async def delete_workspace(
 ) -> None:
     """Delete an empty workspace; for platform administrators."""
     await administration.delete_workspace(control, caller, workspace, if_match)
+
+
+@router.put("/{workspace}/registry", **does(Action.CREDENTIAL_MANAGE))
+async def put_registry(
+    control: ControlDep,
+    caller: CallerDep,
+    workspace: Key,
+    body: RegistryPut,
+    response: Response,
+    if_match: IfMatch = None,
+) -> WorkspaceView:
+    """Put what is saved and imported from now on into a registry of the workspace's own; it is
+    tried first. One on this machine is for platform administrators."""
+    view = await workspace_registries.put_registry(control, caller, workspace, body, if_match)
+    return tagged(response, view)
+
+
+@router.delete("/{workspace}/registry", **does(Action.CREDENTIAL_MANAGE))
+async def delete_registry(
+    control: ControlDep,
+    caller: CallerDep,
+    workspace: Key,
+    response: Response,
+    if_match: IfMatch = None,
+) -> WorkspaceView:
+    """Put images where the installation puts them. Those in the workspace's registry stay."""
+    view = await workspace_registries.delete_registry(control, caller, workspace, if_match)
+    return tagged(response, view)
 
 
 @router.get("/{workspace}/members", **does(Action.MEMBER_READ))

@@ -6,7 +6,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dsw.errors import Conflict, Invalid, NotFound
-from dsw.images import CredentialCreate, CredentialKind, CredentialView
+from dsw.images import CredentialCreate, CredentialKind, CredentialView, ImageSource
 from dsw.names import new_id
 from dsw.plan import RegistryLogin
 from dsw.references import host_name
@@ -17,7 +17,7 @@ from dsw_control.context import Control
 from dsw_control.records import audit
 from dsw_control.records.idempotency import Once, earlier, remember
 from dsw_control.store.paging import PageRequest, paged
-from dsw_control.store.tables import CodeSource, Credential, Image, Instance
+from dsw_control.store.tables import CodeSource, Credential, Image, Instance, Workspace
 from dsw_control.tenancy import workspaces
 
 _ORDER = ((Credential.created_at, True), (Credential.id, False))
@@ -155,10 +155,15 @@ async def _known(session: AsyncSession, caller: Caller, credential_id: str) -> C
 
 async def _user_of(session: AsyncSession, row: Credential) -> str:
     """What needs the credential, in words; empty when nothing does."""
+    workspace = await session.get_one(Workspace, row.workspace_id)
+    if (workspace.image_registry or {}).get("credential") == row.id:
+        return "the workspace's registry"
     used = select(Instance.image_id).where(Instance.deleted_at.is_(None))
+    going = Image.discard & ((Image.source == ImageSource.SNAPSHOT) | Image.imported)
     image = await session.scalar(
         select(Image).where(
-            Image.credential == row.id, or_(Image.retired_at.is_(None), Image.id.in_(used))
+            Image.credential == row.id,
+            or_(Image.retired_at.is_(None), going, Image.id.in_(used)),
         )
     )
     if image is not None:

@@ -23,6 +23,7 @@ from dsw.roles import Action
 from dsw_control.access import not_from_an_instance, require, require_platform, standing
 from dsw_control.assets import registry
 from dsw_control.assets.credentials import fitting, login_of
+from dsw_control.assets.image_tags import may_take, take_tag
 from dsw_control.assets.images import no_image, seen
 from dsw_control.assets.registry import RemoteImage
 from dsw_control.auth import Caller
@@ -31,7 +32,7 @@ from dsw_control.etags import check_match
 from dsw_control.history import tell
 from dsw_control.records import audit
 from dsw_control.records.idempotency import Once, earlier, remember
-from dsw_control.store.tables import Image
+from dsw_control.store.tables import Image, Workspace
 from dsw_control.tenancy import workspaces
 from dsw_control.views import image_view
 
@@ -76,17 +77,37 @@ async def change_image(
     """Change what people read of an image, and who sees it."""
     not_from_an_instance(caller)
     async with control.db.write() as session:
+        if body.tag is not None:
+            # Whoever locks both locks the workspace first.
+            known = await seen(session, caller, image_id)
+            await session.get(Workspace, known.workspace_id or "", with_for_update=True)
         row = await theirs(session, caller, image_id, Action.IMAGE_ADD, Action.IMAGE_CHANGE)
         if Visibility.PUBLIC in (row.visibility, body.visibility):
             require_platform(caller, Action.IMAGE_PUBLISH)
         check_match(if_match, image_view(row))
         changes = body.model_dump(mode="json", exclude_none=True)
         for field, value in changes.items():
-            setattr(row, field, value)
+            if field != "tag":
+                setattr(row, field, value)
+        before = None if body.tag is None else await _move_tag(session, caller, row, body.tag)
+        if before is not None:
+            changes["tag_from"] = before.id
         target = (row.id, row.workspace_id)
         audit.record(session, control, caller, Action.IMAGE_CHANGE, target, **changes)
-    tell(control, row)
+    for one in (row, before):
+        if one is not None:
+            tell(control, one)
+    control.wake_tags.set()
     return image_view(row)
+
+
+async def _move_tag(session: AsyncSession, caller: Caller, row: Image, tag: str) -> Image | None:
+    """The other image that had the tag."""
+    if not tag:
+        row.tag = None
+        return None
+    await may_take(session, caller, row.workspace_id or "", tag)
+    return await take_tag(session, row, tag)
 
 
 async def theirs(

@@ -11,9 +11,8 @@ from dsw.plan import RegistryLogin
 from dsw.references import parse_reference
 from dsw.roles import Action
 from dsw_control.access import not_from_an_instance, require_platform
-from dsw_control.assets import registry
 from dsw_control.assets.image_changes import hint_of, needs_images, theirs, with_hint
-from dsw_control.assets.images import login_for, seen
+from dsw_control.assets.images import login_for, registry_of, seen
 from dsw_control.assets.registry import Registry
 from dsw_control.auth import Caller
 from dsw_control.context import Control
@@ -59,8 +58,7 @@ async def _look(
     local = await control.engine.image(row.digest) if row.digest else None
     config, hint = None if local is None else local.config, ""
     if "@" in row.digest:
-        host = parse_reference(row.digest).host
-        async with registry.opened(control.settings, host, login) as there:
+        async with registry_of(control, row, login) as there:
             remote, hint = await _ask(there, row, await control.engine.platform())
         config = remote or config
         if remote is None:

@@ -7,12 +7,14 @@ from sqlalchemy import func, select
 
 from dsw.errors import Conflict, DswError
 from dsw.images import ImageSource
-from dsw.references import host_name, parse_reference
+from dsw.references import parse_reference
 from dsw.roles import Action
 from dsw_control.access import not_from_an_instance
-from dsw_control.assets import registry
 from dsw_control.assets.image_changes import theirs
 from dsw_control.assets.image_usage import users_of
+from dsw_control.assets.images import login_for, registry_of
+from dsw_control.assets.placed_tags import has_tag, local_name
+from dsw_control.assets.registry_writes import GONE, REFUSED, delete
 from dsw_control.auth import Caller
 from dsw_control.context import Control
 from dsw_control.etags import check_match
@@ -20,9 +22,6 @@ from dsw_control.history import tell_gone
 from dsw_control.records import audit
 from dsw_control.store.tables import Image
 from dsw_control.views import image_view
-
-GONE = frozenset({200, 202, 404})
-REFUSED = frozenset({400, 401, 403, 405})
 
 log = structlog.get_logger()
 
@@ -42,7 +41,7 @@ async def delete_image(
                 f"The image {row.name!r} is in use by instances: {', '.join(seen)}.",
                 "Delete them, or change their image, first.",
             )
-        row.retired_at, row.discard = control.clock(), True
+        row.retired_at, row.discard, row.tag = control.clock(), True, None
         own = row.owner == caller.name
         action = Action.IMAGE_DELETE_OWN if own else Action.IMAGE_DELETE
         target = (row.id, row.workspace_id)
@@ -71,23 +70,32 @@ class Discards:
                 (await session.get_one(Image, row.id)).discard = False
 
     async def _discard(self, row: Image) -> None:
+        if row.placed_tag and row.workspace_id and "@" not in row.digest:
+            await self._untag(row.workspace_id, row.placed_tag)
         if await self._is_shared(row):
             return
-        reference = row.digest if row.source == ImageSource.CUSTOM else row.reference
-        await self._control.engine.remove_image(reference)
-        own = self._control.settings.registry.address
-        if row.source != ImageSource.SNAPSHOT or "@" not in row.digest:
+        added = row.source == ImageSource.CUSTOM and not row.imported
+        await self._control.engine.remove_image(row.digest if added else row.reference)
+        if not row.is_ours or "@" not in row.digest:
             return
-        pushed = parse_reference(row.digest)
-        if pushed.host != host_name(own):
+        try:
+            async with self._control.db.read() as session:
+                login = await login_for(session, self._control, row)
+        except Conflict as error:
+            log.warning("the registry keeps a deleted image", digest=row.digest, why=error.message)
             return
-        login = registry.own_login(self._control, pushed.host)
-        async with registry.opened(self._control.settings, pushed.host, login) as there:
-            status = await there.delete(pushed)
+        async with registry_of(self._control, row, login) as there:
+            status = await delete(there, parse_reference(row.digest))
         if status in REFUSED:
             log.warning("the registry keeps a deleted image", digest=row.digest, status=status)
         elif status not in GONE:
             raise Conflict(f"The registry answered {status}.")
+
+    async def _untag(self, workspace_id: str, tag: str) -> None:
+        async with self._control.db.read() as session:
+            moved = await has_tag(session, workspace_id, tag)
+        if not moved:
+            await self._control.engine.remove_image(local_name(self._control, workspace_id, tag))
 
     async def _is_shared(self, row: Image) -> bool:
         """Whether another row of the catalog is the same image."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
+
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dsw.errors import Invalid, NotFound
 from dsw.images import ImageFilter, ImageSource, ImageUse, ImageView, Visibility
 from dsw.plan import RegistryLogin
-from dsw.references import host_name
+from dsw.references import host_name, parse_reference
 from dsw.workspaces import Policy
 from dsw_control.access import not_from_an_instance
 from dsw_control.assets.credentials import secret_of
 from dsw_control.assets.official import OFFERED
-from dsw_control.assets.registry import own_login
+from dsw_control.assets.registry import Registry, opened, own_login
 from dsw_control.assets.sight import allowed, listed, visible
 from dsw_control.auth import Caller
 from dsw_control.context import Control
@@ -95,7 +97,20 @@ async def login_for(session: AsyncSession, control: Control, image: Image) -> Re
     if image.credential:
         username, secret = await secret_of(session, control, image.credential, host)
         return RegistryLogin(username=username, secret=secret)
-    return None if image.source == ImageSource.CUSTOM else own_login(control, host)
+    given = image.source == ImageSource.CUSTOM and not image.imported
+    return None if given else own_login(control, host)
+
+
+def registry_of(
+    control: Control, image: Image, login: RegistryLogin | None
+) -> AbstractAsyncContextManager[Registry]:
+    """The registry that the image is in. What control itself put into one on this machine, an
+    administrator had named: it is reached by plain http."""
+    host = parse_reference(image.digest).host
+    own = host == host_name(control.settings.registry.address)
+    here = host.partition(":")[0] in ("localhost", "127.0.0.1")
+    insecure = image.is_ours and here and not own
+    return opened(control.settings, host, login, insecure)
 
 
 async def first_official(session: AsyncSession, control: Control, workspace_id: str) -> Image:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import TypeVar
 from urllib.parse import urljoin
 
@@ -23,8 +24,9 @@ from dsw.references import DEFAULT_HOST, ImageReference, host_name
 from dsw.settings import Settings
 from dsw_control.assets.manifests import ACCEPT, Index, Manifest, not_for, read_json, read_manifest
 from dsw_control.assets.reach import Guarded
-from dsw_control.assets.registry_auth import Token, basic, read_token, token_request
+from dsw_control.assets.registry_auth import Token, basic, read_token, scope_of, token_request
 from dsw_control.context import Control
+from dsw_control.registry_tokens import asked, below, signer_for
 
 HUB_API = "registry-1.docker.io"
 ANSWER_SECONDS = 10
@@ -33,8 +35,10 @@ HOPS = 3
 MANIFEST_BYTES = 4 * 2**20
 TOKEN_BYTES = 2**16
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 T = TypeVar("T")
+Sign = Callable[[list[str]], Token]
 
 
 class RemoteImage(Model):
@@ -59,11 +63,20 @@ class Registry:
     def __init__(
         self, http: httpx.AsyncClient, host: str, login: RegistryLogin | None, scheme: str
     ) -> None:
+        self._sign: Sign | None = None
         self._http = http
         self._host = host
         self._login = login
         self._base = f"{scheme}://{HUB_API if host == DEFAULT_HOST else host}"
         self._authorization = ""
+
+    def sign_with(self, settings: Settings) -> None:
+        """Take no tokens from a service where control itself signs those of the registry."""
+        signer = signer_for(settings)
+        if signer is not None:
+            self._sign = lambda scopes: signer.token(
+                settings.registry.username, below(settings.registry, asked(scopes))
+            )
 
     async def image(self, reference: ImageReference, platform: str) -> RemoteImage:
         """What the reference stands for on this platform (`os/architecture`)."""
@@ -91,13 +104,30 @@ class Registry:
             raise self._refusal(reference, answer.status)
         return answer.status == 200
 
-    async def delete(self, reference: ImageReference) -> int:
-        """Delete a manifest by its digest; the status that the registry answered."""
-        return (await self._call("DELETE", self._url(reference, "manifests"))).status
+    async def manifest(self, pinned: ImageReference) -> tuple[str, bytes]:
+        """Media type and content of what has this digest."""
+        answer = await self._call("GET", self._url(pinned, "manifests"))
+        if answer.status != 200:
+            raise self._refusal(pinned, answer.status)
+        if _digest(answer.body) != pinned.digest:
+            raise Invalid(f"The registry {self._host} answered with another image than {pinned}.")
+        return answer.headers.get("content-type", ""), answer.body
+
+    async def call(
+        self, method: str, path: str, kind: str = "", body: bytes = b""
+    ) -> Answer | None:
+        """The answer to a call of a path below `/v2/`, or of an address that the registry itself
+        gave; None for one that is elsewhere."""
+        url = urljoin(f"{self._base}/v2/", path)
+        if not url.startswith(f"{self._base}/v2/"):
+            return None
+        return await self._call(method, url, {"Content-Type": kind} if kind else {}, body)
 
     async def token(self, scopes: list[str]) -> Token | None:
         """A token for these scopes alone; None when the registry asks for none. `Invalid` when the
         login is not let in."""
+        if self._sign is not None:
+            return self._sign(scopes)
         answer = await self._send("GET", f"{self._base}/v2/", {})
         challenge = answer.headers.get("www-authenticate", "")
         if answer.status != 401 or not challenge.lower().startswith("bearer "):
@@ -123,12 +153,16 @@ class Registry:
             raise Invalid(f"The registry {self._host} answered with another image than {name}.")
         return answer.body
 
-    async def _call(self, method: str, url: str) -> Answer:
+    async def _call(
+        self, method: str, url: str, more: Mapping[str, str] = NOTHING, content: bytes = b""
+    ) -> Answer:
         """The answer to a call, authorized where that was wanted, and redirections followed."""
-        answer = await self._send(method, url, {"Authorization": self._authorization})
+        headers = {**more, "Authorization": self._authorization}
+        answer = await self._send(method, url, headers, content=content)
         if answer.status == 401:
             self._authorization = await self._authorize(answer.headers.get("www-authenticate", ""))
-            answer = await self._send(method, url, {"Authorization": self._authorization})
+            headers["Authorization"] = self._authorization
+            answer = await self._send(method, url, headers, content=content)
         hops = 0
         while answer.status in REDIRECTS and method == "GET":
             hops += 1
@@ -150,6 +184,8 @@ class Registry:
 
     async def _ask_token(self, challenge: str, scopes: list[str] | None = None) -> Token | None:
         """A token for the scopes, by default those of the challenge; None when it is refused."""
+        if self._sign is not None:
+            return self._sign(scopes or [scope_of(challenge)])
         try:
             service = token_request(challenge, scopes)
         except httpx.InvalidURL as error:
@@ -164,14 +200,19 @@ class Registry:
             raise self._broken("gave no token") from error
 
     async def _send(
-        self, method: str, url: str, headers: dict[str, str], limit: int = MANIFEST_BYTES
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        limit: int = MANIFEST_BYTES,
+        content: bytes = b"",
     ) -> Answer:
         """One request and its answer, not decompressed and of at most `limit` bytes."""
         sent = {"Accept": ACCEPT, "Accept-Encoding": "identity"}
         sent |= {name: value for name, value in headers.items() if value}
         body = bytearray()
         try:
-            async with self._http.stream(method, url, headers=sent) as response:
+            async with self._http.stream(method, url, headers=sent, content=content) as response:
                 async for chunk in response.aiter_raw():
                     body += chunk
                     if len(body) > limit:
@@ -227,7 +268,10 @@ async def opened(
                 trust_env=False,
             ) as http,
         ):
-            yield Registry(http, host, login, scheme)
+            there = Registry(http, host, login, scheme)
+            if own and login is not None:
+                there.sign_with(settings)
+            yield there
     except TimeoutError as error:
         raise Unavailable(
             f"The registry {host} does not answer in time.", "Try again later."

@@ -44,6 +44,12 @@ def token_request(challenge: str, scopes: list[str] | None = None) -> httpx.URL:
     return realm.copy_merge_params(wanted)
 
 
+def scope_of(challenge: str) -> str:
+    """What a challenge says that the token must be for."""
+    asked: Mapping[str, str] = dict(_PARAMETER.findall(challenge))
+    return asked.get("scope", "")
+
+
 def read_token(body: bytes) -> Token:
     """A token service's answer; `ValueError` when it is no such answer."""
     told = read_json(body)

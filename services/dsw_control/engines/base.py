@@ -73,6 +73,9 @@ class Engine(Protocol):
     async def remove_image(self, reference: str) -> None:
         """Drop a tag, and the image when nothing else uses it."""
 
+    async def tag(self, digest: str, name: str) -> None:
+        """Give an image a name, `repository:tag`, which another one may have had."""
+
     async def push(
         self, digest: str, repository: str, tag: str, login: RegistryLogin | None
     ) -> str:

@@ -105,6 +105,14 @@ class DockerEngine:
 
         await self._call(remove)
 
+    async def tag(self, digest: str, name: str) -> None:
+        """Give an image a name, `repository:tag`, which another one may have had."""
+
+        def run(client: docker.DockerClient) -> None:
+            client.images.get(digest).tag(name)
+
+        await self._call(run)
+
     async def push(
         self, digest: str, repository: str, tag: str, login: RegistryLogin | None
     ) -> str:

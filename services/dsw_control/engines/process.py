@@ -46,6 +46,9 @@ class ProcessEngine:
     async def remove_image(self, reference: str) -> None:
         """There are no images."""
 
+    async def tag(self, digest: str, name: str) -> None:
+        """There are no images."""
+
     async def push(
         self, digest: str, repository: str, tag: str, login: RegistryLogin | None
     ) -> str:

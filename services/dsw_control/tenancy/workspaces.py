@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from dsw.errors import Invalid, NotFound
 from dsw.names import new_id
 from dsw.roles import Action
-from dsw.workspaces import Policy, WorkspaceView
+from dsw.workspaces import Policy, RegistryPut, WorkspaceView
 from dsw_control.access import (
     Standing,
     not_from_an_instance,
@@ -175,6 +175,10 @@ async def views_of(
     return [_view(row, mine.get(row.id, Standing()), members.get(row.id, 0)) for row in rows]
 
 
+def _registry(row: Workspace) -> RegistryPut | None:
+    return None if row.image_registry is None else RegistryPut.model_validate(row.image_registry)
+
+
 def _view(row: Workspace, mine: Standing, members: int) -> WorkspaceView:
     return WorkspaceView(
         id=row.id,
@@ -182,6 +186,7 @@ def _view(row: Workspace, mine: Standing, members: int) -> WorkspaceView:
         display_name=row.display_name,
         description=row.description,
         policy=Policy.model_validate(row.policy),
+        registry=_registry(row),
         roles=sorted(mine.roles),
         actions=sorted(mine.actions),
         members=members,
