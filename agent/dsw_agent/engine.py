@@ -1,71 +1,154 @@
-"""How a layer gets into the container engine without a registry: as an archive for its `load`.
+"""How layers get into the container engine without a registry: as an archive for its `load`.
 
-The archive holds the new layer only. The engine has the base's layers already and takes them by
-their diff ids.
+The archive is made while it is sent and holds the new layers only. The engine has the others
+already and takes them by their diff ids.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
 import httpx
 
+from dsw.agent import AgentLayer
 from dsw_agent import tar_format
-from dsw_agent.delivery import Delivered
-from dsw_agent.failures import Cancellation, FailureReason, SnapshotFailed
+from dsw_agent.delivery import Delivered, LayerStream
+from dsw_agent.failures import Cancellation, Cancelled, FailureReason, SnapshotFailed
 from dsw_agent.image_config import BaseConfig
-from dsw_agent.layer import Layer
+from dsw_agent.interrupts import Interrupts
+from dsw_agent.pipeline import Pipe, Pipeline, Stage
 from dsw_agent.tar_format import Entry
 
 SOCKET = "/var/run/docker.sock"
-_ABSENT = "dsw-base-layer-"
-_LAYER = "layer.tar"
+_PRESENT = "dsw-base-layer-"
 
 
 class EngineTarget:
     """The engine behind a unix socket."""
 
-    def __init__(self, tag: str, socket: str = SOCKET) -> None:
+    exact = True
+
+    def __init__(self, tag: str, cancellation: Cancellation, socket: str = SOCKET) -> None:
         self._tag = tag
-        # No limit on reading: the engine answers a load only when it has unpacked the layer.
+        self._cancellation = cancellation
+        # No limit on reading: the engine answers a load only when it has unpacked the layers.
         timeout = httpx.Timeout(600, connect=10, read=None)
         transport = httpx.HTTPTransport(uds=socket)
         self._http = httpx.Client(base_url="http://engine", transport=transport, timeout=timeout)
+        self._interrupts = Interrupts()
+        self._pipeline = Pipeline(cancellation.check, self._interrupts.interrupt)
+        self._archive: Pipe | None = None
+        self._loading: Stage[None] | None = None
+        self._diff_ids: list[str] = []
+        self._names: list[str] = []
+        self._image = ""
 
-    def deliver(
-        self,
-        layer: Layer,
-        base: BaseConfig,
-        configure: Callable[[str], bytes],
-        cancellation: Cancellation,
-    ) -> Delivered:
-        """Load the image, then tag it; nothing is left when either fails."""
-        archive = _Archive(layer, base, configure)
-        with self._http:
-            self._load(archive)
-            try:
-                cancellation.check()
-                size = self._size(archive.image)
-                self._name(archive.image)
-            except BaseException:
-                with suppress(SnapshotFailed):
-                    self._call("DELETE", f"/images/{archive.image}")
-                raise
-        return Delivered(image=archive.image, size=size)
+    def open(self, base: BaseConfig, reused: Sequence[AgentLayer]) -> bool:
+        """The base's layers are there as long as the container is."""
+        diff_ids = [*base.diff_ids, *(layer.diff_id for layer in reused)]
+        if reused and not self._has(diff_ids):
+            return False
+        self._diff_ids = diff_ids
+        self._names = [f"{_PRESENT}{number}" for number in range(len(diff_ids))]
+        return True
 
-    def _load(self, archive: _Archive) -> None:
+    def add(self, layer: LayerStream) -> AgentLayer:
+        """A member of the archive."""
+        archive = self._begun()
+        hashed = self._pipeline.pipe()
+        digest = self._pipeline.digest(hashed)
+        name, size = f"layer-{len(self._names)}.tar", layer.announced
+        if size is None:
+            raise RuntimeError("an engine has to be told the size of a layer beforehand")
+        archive.put(tar_format.header(Entry(path=name, size=size)))
+        streamed = 0
+        for chunk in layer:
+            streamed += len(chunk)
+            archive.put(chunk)
+            hashed.put(chunk)
+        if streamed != size:
+            raise RuntimeError(f"announced {size} bytes and streamed {streamed}")
+        archive.put(tar_format.padding(size))
+        hashed.end()
+        self._names.append(name)
+        self._diff_ids.append(self._pipeline.wait(digest))
+        return AgentLayer(diff_id=self._diff_ids[-1])
+
+    def finish(self, config: bytes) -> Delivered:
+        """Load the image, then tag it."""
+        if json.loads(config)["rootfs"]["diff_ids"] != self._diff_ids:
+            raise RuntimeError("the configuration names other layers than were delivered")
+        archive = self._begun()
+        digest = hashlib.sha256(config).hexdigest()
+        manifest = [{"Config": f"{digest}.json", "RepoTags": None, "Layers": self._names}]
+        archive.put(_member(f"{digest}.json", config))
+        archive.put(_member("manifest.json", json.dumps(manifest).encode()))
+        self._cancellation.check()
+        self._image = image = f"sha256:{digest}"
+        archive.end()
+        self._loaded()
+        self._cancellation.check()
+        size = self._size(image)
+        self._name(image)
+        self._image = ""
+        return Delivered(image=image, size=size)
+
+    def close(self) -> None:
+        """What the engine has in part it throws away itself, when the connection ends."""
+        if self._loading:
+            with suppress(Exception):
+                self._pipeline.close(Cancelled())
+        if self._image:
+            with suppress(SnapshotFailed):
+                self._call("DELETE", f"/images/{self._image}")
+        self._http.close()
+
+    def _begun(self) -> Pipe:
+        """The archive, which the engine reads from now on."""
+        if self._archive is None:
+            archive = self._archive = self._pipeline.pipe()
+            self._loading = self._pipeline.start(lambda: self._load(archive))
+        return self._archive
+
+    def _load(self, archive: Pipe) -> None:
         """An engine that fails while it loads still answers 200, with a line that has `error`."""
+        read = False
+
+        def content() -> Iterator[bytes]:
+            nonlocal read
+            yield from archive
+            read = True
+            yield tar_format.END
+
         headers = {"Content-Type": "application/x-tar"}
         answer = self._call(
-            "POST", "/images/load", params={"quiet": "1"}, content=archive, headers=headers
+            "POST", "/images/load", params={"quiet": "1"}, content=content(), headers=headers
         )
         for line in answer.text.splitlines():
             if line.startswith("{") and "error" in (told := json.loads(line)):
                 raise _refusal(str(told["error"]))
+        if not read:
+            raise _refusal("it did not read all of it")
+
+    def _loaded(self) -> None:
+        """Wait, also when cancelled: what it has all of the engine loads, whoever listens."""
+        if self._loading:
+            self._loading.join()
+        self._pipeline.close()
+
+    def _has(self, diff_ids: list[str]) -> bool:
+        """Whether an image has these layers, and maybe more above them."""
+        for image in self._call("GET", "/images/json").json():
+            # One may have been deleted meanwhile.
+            with suppress(SnapshotFailed):
+                found = self._call("GET", f"/images/{image['Id']}/json").json()
+                if (found["RootFS"].get("Layers") or [])[: len(diff_ids)] == diff_ids:
+                    return True
+        return False
 
     def _size(self, image: str) -> int | None:
         size = self._call("GET", f"/images/{image}/json").json().get("Size")
@@ -79,7 +162,8 @@ class EngineTarget:
 
     def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
-            answer = self._http.request(method, path, **options)
+            trace = {"trace": self._interrupts.trace}
+            answer = self._http.request(method, path, extensions=trace, **options)
         except httpx.TransportError as error:
             raise SnapshotFailed(
                 FailureReason.ENGINE_UNREACHABLE,
@@ -88,32 +172,6 @@ class EngineTarget:
         if answer.status_code >= 400:
             raise _refusal(_message(answer))
         return answer
-
-
-class _Archive:
-    """The bytes that the engine loads; `image` is the image's id once they were streamed."""
-
-    def __init__(self, layer: Layer, base: BaseConfig, configure: Callable[[str], bytes]) -> None:
-        self._layer = layer
-        self._base = base
-        self._configure = configure
-        self.image = ""
-
-    def __iter__(self) -> Iterator[bytes]:
-        size = self._layer.announced
-        yield tar_format.header(Entry(path=_LAYER, size=size))
-        yield from self._layer
-        if self._layer.size != size:
-            raise RuntimeError(f"announced {size} bytes and streamed {self._layer.size}")
-        yield tar_format.padding(size)
-        config = self._configure(self._layer.diff_id)
-        digest = hashlib.sha256(config).hexdigest()
-        self.image = f"sha256:{digest}"
-        yield _member(f"{digest}.json", config)
-        layers = [f"{_ABSENT}{number}" for number in range(len(self._base.diff_ids))]
-        manifest = [{"Config": f"{digest}.json", "RepoTags": None, "Layers": [*layers, _LAYER]}]
-        yield _member("manifest.json", json.dumps(manifest).encode())
-        yield tar_format.END
 
 
 def _member(name: str, content: bytes) -> bytes:
@@ -129,7 +187,7 @@ def _message(answer: httpx.Response) -> str:
 
 
 def _refusal(message: str) -> SnapshotFailed:
-    if _ABSENT in message:
+    if _PRESENT in message:
         return SnapshotFailed(
             FailureReason.BASE_LAYERS_MISSING,
             "The container engine no longer has all layers of the base image.",

@@ -1,65 +1,110 @@
 """The registry protocol as far as a snapshot needs it: blobs, mounts and manifests.
 
-Every answer is checked: registries accept a chunk at a wrong offset, so the answered range is
-compared, and so is the digest that the registry says it stored.
+Calls that fail in passing are repeated; what a registry says it stored is compared with what was
+sent.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urljoin
 
 import httpx
 
 from dsw.agent import AgentTarget
 from dsw_agent.failures import FailureReason, SnapshotFailed
-from dsw_agent.registry_auth import RegistryAuth
+from dsw_agent.interrupts import Interrupts
+from dsw_agent.patience import Away, Patience
+from dsw_agent.registry_auth import RegistryAuth, is_private
 
-DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
-OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-INDEXES = (
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-    "application/vnd.oci.image.index.v1+json",
-)
+_PASSING = (408, 429, 502, 503, 504)
+_GONE = (202, 204, 404, 405)
+_FULL = re.compile(r'no space left|disk quota exceeded|"Err":\s*(28|122)\b')
+"""Docker's registry tells some errors of its disk by their numbers."""
 
 
 class Registry:
-    """One registry, `host[:port]`."""
+    """One registry, `host[:port]`; `SnapshotFailed` where it has no TLS and is another machine."""
 
-    def __init__(self, host: str, target: AgentTarget) -> None:
+    def __init__(self, host: str, target: AgentTarget, patience: Patience) -> None:
         self.host = host
-        scheme = "http" if target.insecure else "https"
-        self._http = httpx.Client(
-            base_url=f"{scheme}://{host}",
-            auth=RegistryAuth(target.username, target.password),
-            timeout=httpx.Timeout(120, connect=10),
-        )
+        self.patience = patience
+        url = httpx.URL(f"{'http' if target.insecure else 'https'}://{host}")
+        if not is_private(url):
+            raise SnapshotFailed(
+                FailureReason.REGISTRY_REFUSED,
+                f"The registry {host} is to be used without encryption, and is another machine.",
+                "Give it a certificate, and use https.",
+            )
+        self._auth = RegistryAuth(url, target)
+        self._interrupts = Interrupts()
+        # Short enough for a second try within the patience.
+        timeout = httpx.Timeout(30, connect=5)
+        self._http = httpx.Client(base_url=url, auth=self._auth, timeout=timeout)
+        self.interrupt = self._interrupts.interrupt
 
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
 
+    def ask(
+        self, method: str, url: str, allowed: tuple[int, ...], **options: Any
+    ) -> httpx.Response:
+        """An answer with one of the allowed statuses; `Away` when another try may help, and
+        `SnapshotFailed` for any other."""
+        options["extensions"] = {"trace": self._interrupts.trace}
+        try:
+            # Registries send readers of blobs to the store where they lie.
+            follow = method in ("GET", "HEAD")
+            answer = self._http.request(method, url, follow_redirects=follow, **options)
+        except (httpx.RequestError, httpx.InvalidURL) as error:
+            raise Away(
+                SnapshotFailed(
+                    FailureReason.REGISTRY_UNREACHABLE,
+                    f"The registry {self.host} did not answer: {error or type(error).__name__}.",
+                    "Save again when it is back.",
+                )
+            ) from error
+        if answer.status_code in allowed:
+            return answer
+        failure = self.refusal(answer)
+        if failure.reason is FailureReason.DISK_FULL:
+            raise failure
+        if answer.status_code in _PASSING or (answer.status_code == 401 and self._auth.renewable):
+            raise Away(failure)
+        if answer.status_code >= 500:
+            raise Away(failure, answered=True)
+        raise failure
+
     def call(
         self, method: str, url: str, allowed: tuple[int, ...], **options: Any
     ) -> httpx.Response:
-        """An answer with one of the allowed statuses; `SnapshotFailed` for any other."""
-        try:
-            answer = self._http.request(method, url, **options)
-        except httpx.TransportError as error:
-            raise SnapshotFailed(
-                FailureReason.REGISTRY_UNREACHABLE,
-                f"The registry {self.host} did not answer: {error or type(error).__name__}.",
-            ) from error
-        if answer.status_code not in allowed:
-            raise self._refusal(answer)
-        return answer
+        """Ask with patience; only for what may happen twice."""
+        patience = (options.pop("patience", None) or self.patience).afresh()
+        while True:
+            began = patience.clock()
+            try:
+                return self.ask(method, url, allowed, **options)
+            except Away as away:
+                patience.wait(away, began)
 
-    def has_blob(self, repository: str, digest: str) -> bool:
-        """Whether the repository holds this blob."""
+    def blob_size(
+        self, repository: str, digest: str, patience: Patience | None = None
+    ) -> int | None:
+        """The bytes of a blob of the repository; None when it has no such blob."""
         path = f"/v2/{repository}/blobs/{digest}"
-        return self.call("HEAD", path, (200, 404)).status_code == 200
+        answer = self.call("HEAD", path, (200, 404), patience=patience)
+        if answer.status_code == 404:
+            return None
+        return int(answer.headers.get("Content-Length", 0))
+
+    def blob(self, repository: str, digest: str) -> bytes:
+        """A small blob."""
+        content = self.call("GET", f"/v2/{repository}/blobs/{digest}", (200,)).content
+        self._compare(f"sha256:{hashlib.sha256(content).hexdigest()}", digest)
+        return content
 
     def mount_blob(self, repository: str, digest: str, source: str) -> bool:
         """Make a blob of another repository part of this one; False when that is refused."""
@@ -70,27 +115,18 @@ class Registry:
             params={"mount": digest, "from": source},
         )
         if answer.status_code == 202:  # It began an upload instead.
-            Upload(self, repository, answer).abort()
+            self.delete(self.location(answer))
         return answer.status_code == 201
 
-    def upload(self, repository: str) -> Upload:
-        """Begin an upload."""
-        answer = self.call("POST", f"/v2/{repository}/blobs/uploads/", (202,))
-        return Upload(self, repository, answer)
-
-    def manifest(self, repository: str, reference: str) -> tuple[dict[str, Any], str]:
-        """A manifest or an index of the base image, and its media type."""
-        accept = ", ".join((DOCKER_MANIFEST, OCI_MANIFEST, *INDEXES))
+    def manifest(self, repository: str, reference: str, accept: str) -> httpx.Response | None:
+        """The answer with a manifest or an index; None when there is none."""
         path = f"/v2/{repository}/manifests/{reference}"
         answer = self.call("GET", path, (200, 404), headers={"Accept": accept})
         if answer.status_code == 404:
-            raise SnapshotFailed(
-                FailureReason.BASE_LAYERS_MISSING,
-                f"The base image {self.host}/{repository}@{reference} is not in the registry.",
-                "Push it there again, then save again.",
-            )
-        tree = answer.json()
-        return tree, tree.get("mediaType") or answer.headers.get("Content-Type", "")
+            return None
+        if reference.startswith("sha256:"):
+            self._compare(f"sha256:{hashlib.sha256(answer.content).hexdigest()}", reference)
+        return answer
 
     def put_manifest(self, repository: str, reference: str, media_type: str, body: bytes) -> None:
         """Store a manifest under a tag or its own digest."""
@@ -98,21 +134,30 @@ class Registry:
         answer = self.call("PUT", path, (201,), content=body, headers={"Content-Type": media_type})
         self.check_digest(answer, f"sha256:{hashlib.sha256(body).hexdigest()}")
 
-    def delete_manifest(self, repository: str, digest: str) -> None:
-        """Delete a manifest where the registry lets it; many do not."""
+    def delete(self, url: str, patience: Patience | None = None) -> bool:
+        """Delete where the registry lets it; whether it is gone."""
         with suppress(SnapshotFailed):
-            self.call("DELETE", f"/v2/{repository}/manifests/{digest}", (202, 404, 405))
+            return self.call("DELETE", url, _GONE, patience=patience).status_code != 405
+        return False
+
+    def location(self, answer: httpx.Response) -> str:
+        """Where an upload goes on."""
+        with suppress(KeyError, httpx.InvalidURL):
+            url = answer.request.url.join(answer.headers["Location"])
+            if url.host and is_private(url):
+                return str(url)
+        raise self.failed("gave no address for an upload, or one without encryption")
 
     def check_digest(self, answer: httpx.Response, digest: str) -> None:
         """`SnapshotFailed` when the registry says that it stored something else."""
-        stored = answer.headers.get("Docker-Content-Digest", digest)
-        if stored != digest:
-            raise SnapshotFailed(
-                FailureReason.REGISTRY_FAILED,
-                f"The registry {self.host} stored {stored} where {digest} was sent.",
-            )
+        self._compare(answer.headers.get("Docker-Content-Digest", digest), digest)
 
-    def _refusal(self, answer: httpx.Response) -> SnapshotFailed:
+    def failed(self, what: str) -> SnapshotFailed:
+        """A failure that says what the registry did."""
+        return SnapshotFailed(FailureReason.REGISTRY_FAILED, f"The registry {self.host} {what}.")
+
+    def refusal(self, answer: httpx.Response) -> SnapshotFailed:
+        """What an answer that was not allowed comes to."""
         told = _told(answer)
         if answer.status_code in (401, 403):
             return SnapshotFailed(
@@ -120,72 +165,25 @@ class Registry:
                 f"The registry {self.host} refused access: {told}.",
                 "Check its user name and password, and what that user may write.",
             )
-        if "no space left" in told or answer.status_code == 507:
+        if answer.status_code == 507 or _FULL.search(answer.text):
             return SnapshotFailed(
-                FailureReason.DISK_FULL, f"The disk of the registry {self.host} is full."
+                FailureReason.DISK_FULL,
+                f"The disk of the registry {self.host} is full.",
+                "Delete images that nobody needs there, or give it more room, then save again.",
             )
-        return SnapshotFailed(
-            FailureReason.REGISTRY_FAILED,
-            f"The registry {self.host} answered {answer.status_code}: {told}.",
-        )
+        return self.failed(f"answered {answer.status_code}: {told}")
+
+    def _compare(self, stored: str, digest: str) -> None:
+        if stored != digest:
+            raise self.failed(f"has {stored} where it should have {digest}")
 
 
-class Upload:
-    """A blob on its way into a repository, in chunks, each of them checked."""
-
-    def __init__(self, registry: Registry, repository: str, answer: httpx.Response) -> None:
-        self._registry = registry
-        self._repository = repository
-        self._location = ""
-        self._follow(answer)
-        self._digest = hashlib.sha256()
-        self.size = 0
-
-    def send(self, chunk: list[bytes]) -> None:
-        """Append a chunk, given in parts so that it need not be copied together."""
-        size = sum(map(len, chunk))
-        last = self.size + size - 1
-        headers = {
-            "Content-Type": "application/octet-stream",
-            "Content-Length": str(size),
-            "Content-Range": f"{self.size}-{last}",
-        }
-        answer = self._registry.call(
-            "PATCH", self._location, (202,), content=chunk, headers=headers
-        )
-        if answer.headers.get("Range", "").removeprefix("bytes=") != f"0-{last}":
-            raise SnapshotFailed(
-                FailureReason.REGISTRY_FAILED,
-                f"The registry {self._registry.host} holds the bytes "
-                f"{answer.headers.get('Range', 'unknown')} of a blob where 0-{last} were sent.",
-            )
-        for part in chunk:
-            self._digest.update(part)
-        self.size += size
-        self._follow(answer)
-
-    def finish(self) -> str:
-        """End the upload; the digest of the blob."""
-        digest = f"sha256:{self._digest.hexdigest()}"
-        # The address may carry a query of its own, which must stay.
-        address = str(httpx.URL(self._location).copy_add_param("digest", digest))
-        answer = self._registry.call("PUT", address, (201,))
-        self._registry.check_digest(answer, digest)
-        return digest
-
-    def abort(self) -> None:
-        """Throw away what was sent."""
-        with suppress(SnapshotFailed):
-            self._registry.call("DELETE", self._location, (204, 404, 405))
-
-    def _follow(self, answer: httpx.Response) -> None:
-        location = answer.headers.get("Location")
-        if not location:
-            raise SnapshotFailed(
-                FailureReason.REGISTRY_FAILED,
-                f"The registry {self._registry.host} gave no address for an upload.",
-            )
-        self._location = urljoin(str(answer.request.url), location)
+def error_codes(answer: httpx.Response) -> set[str]:
+    """The registry's own code words for a refusal."""
+    try:
+        return {str(one["code"]) for one in answer.json()["errors"]}
+    except (ValueError, KeyError, TypeError):
+        return set()
 
 
 def _told(answer: httpx.Response) -> str:
