@@ -196,19 +196,13 @@ class SnapshotWorker:
 
 
 def _news(state: SnapshotState, reports: list[AgentReport]) -> list[AgentReport]:
-    """The last report of each state in a row, after those that led to the present one.
+    """The reports from the last one of the present state on, or all when it is not among them.
 
     An end is only an end when the helper has gone with the exit code that fits.
     """
-    last_of: list[AgentReport] = []
-    for report in reports:
-        if report.state in ENDED:
-            continue
-        if last_of and last_of[-1].state is report.state:
-            last_of.pop()
-        last_of.append(report)
-    known = [number for number, report in enumerate(last_of) if report.state is state]
-    return last_of[known[-1] :] if known else last_of
+    told = [report for report in reports if report.state not in ENDED]
+    known = [number for number, report in enumerate(told) if report.state is state]
+    return told[known[-1] :] if known else told
 
 
 def _show(row: Snapshot, report: AgentReport) -> None:
