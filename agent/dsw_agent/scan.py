@@ -14,7 +14,7 @@ import ctypes
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -99,6 +99,11 @@ class Scan:
         return frozenset(line for line in self.lines if _changed_at(line) < before)
 
     @cached_property
+    def all(self) -> frozenset[bytes]:
+        """All lines."""
+        return frozenset(self.lines)
+
+    @cached_property
     def dense(self) -> tuple[bytes, Counter[bytes]] | None:
         """The deepest folder that holds most entries, with their number below each name in it;
         None when there are too few to share."""
@@ -119,6 +124,13 @@ class Scan:
     def found(self) -> Iterator[Found]:
         """All entries, taken apart."""
         return map(parse, self.lines)
+
+    def without(self, paths: Collection[str]) -> Scan:
+        """The same reading, as if these had not been there."""
+        if not paths:
+            return self
+        absent = {os.fsencode(path) for path in paths}
+        return Scan([line for line in self.lines if path_of(line) not in absent], self.synced)
 
 
 def sync(root: int) -> int:
