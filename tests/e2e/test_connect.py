@@ -214,7 +214,7 @@ def test_a_port_and_an_app_appear_and_open_while_the_instance_runs(
         page.get_by_role("menuitem", name="Browse files").click()
     expect(popup.value.get_by_role("link", name="hello.txt")).to_be_visible(timeout=START_MS)
 
-    drawer.get_by_role("button", name="Stop").click()
+    drawer.get_by_role("button", name="Stop", exact=True).click()
     expect(drawer).to_contain_text("They are shown while the instance runs.", timeout=START_MS)
     expect(drawer.get_by_role("button", name="Apps")).to_have_count(0)
 

@@ -1,7 +1,8 @@
 /** The calls of the API about images, code sources and credentials. */
+import { apiUrl } from "./base";
 import { once } from "./calls";
 import { client, unwrap } from "./client";
-import type { CodeSourceCreate, CredentialCreate, ImageAdd, ImageChange } from "./models";
+import type { CodeSourceCreate, CredentialCreate, ImageAdd, ImageChange, ImageRestore } from "./models";
 import { everyItem, LONGEST, type Cursor } from "./pages";
 
 const ofImage = (id: string) => ({ params: { path: { image_id: id } } });
@@ -22,6 +23,12 @@ export const assetCalls = {
     }),
   imageUsage: (id: string, signal: AbortSignal) =>
     unwrap(client.GET("/images/{image_id}/usage", { ...ofImage(id), signal })),
+  imageReport: (id: string, signal: AbortSignal) =>
+    unwrap(client.GET("/images/{image_id}/report", { ...ofImage(id), signal })),
+  restoreImage: (id: string, body: ImageRestore, key: string) => {
+    const params = { path: { image_id: id }, ...once(key) };
+    return unwrap(client.POST("/images/{image_id}/restore", { params, body }));
+  },
   addImage: (body: ImageAdd, key: string) =>
     unwrap(client.POST("/images", { params: once(key), body })),
   changeImage: (id: string, body: ImageChange) =>
@@ -44,3 +51,6 @@ export const assetCalls = {
   deleteCredential: (id: string) =>
     unwrap(client.DELETE("/credentials/{credential_id}", { params: { path: { credential_id: id } } })),
 };
+
+/** Address of what is installed in a saved image, as a CycloneDX document. */
+export const sbomUrl = (id: string): string => apiUrl(`images/${encodeURIComponent(id)}/sbom`);

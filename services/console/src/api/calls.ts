@@ -1,6 +1,13 @@
 /** The calls of the API about instances, snapshots and what everybody may read. */
 import { client, unwrap } from "./client";
-import type { EventLine, InstanceChange, InstanceCreate, SharePut } from "./models";
+import type {
+  EventLine,
+  InstanceChange,
+  InstanceCreate,
+  SharePut,
+  SnapshotAsk,
+  SnapshotCreate,
+} from "./models";
 import { everyItem, LONGEST } from "./pages";
 
 const ofInstance = (id: string) => ({ params: { path: { instance_id: id } } });
@@ -34,11 +41,19 @@ export const calls = {
     unwrap(client.PATCH("/instances/{instance_id}", { ...ofInstance(id), body })),
   startInstance: (id: string) =>
     unwrap(client.POST("/instances/{instance_id}/start", ofInstance(id))),
-  stopInstance: (id: string) =>
-    unwrap(client.POST("/instances/{instance_id}/stop", ofInstance(id))),
+  /** Without `save` it is as the instance says. */
+  stopInstance: (id: string, save?: boolean) =>
+    unwrap(
+      client.POST("/instances/{instance_id}/stop", {
+        ...ofInstance(id),
+        body: save === undefined ? null : { save },
+      }),
+    ),
   deleteInstance: (id: string) =>
     unwrap(client.DELETE("/instances/{instance_id}", ofInstance(id))),
-  saveInstance: (id: string, body: { name: string; description: string }) =>
+  forecast: (id: string, body: SnapshotAsk, signal: AbortSignal) =>
+    unwrap(client.POST("/instances/{instance_id}/snapshots/forecast", { ...ofInstance(id), body, signal })),
+  saveInstance: (id: string, body: SnapshotCreate) =>
     unwrap(client.POST("/instances/{instance_id}/snapshots", { ...ofInstance(id), body })),
   cancelSnapshot: (id: string) =>
     unwrap(client.POST("/snapshots/{snapshot_id}/cancel", ofSnapshot(id))),

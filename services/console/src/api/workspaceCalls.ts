@@ -2,7 +2,7 @@
 import { apiUrl } from "./base";
 import { once } from "./calls";
 import { client, unwrap, unwrapTagged } from "./client";
-import type { MemberPut, Quota, RolePut, WorkspaceChange, WorkspaceCreate } from "./models";
+import type { MemberPut, Quota, Registry, RolePut, WorkspaceChange, WorkspaceCreate } from "./models";
 import type { operations } from "./schema";
 import { everyItem, LONGEST, type Cursor } from "./pages";
 
@@ -32,6 +32,10 @@ export const workspaceCalls = {
   changeWorkspace: (id: string, body: WorkspaceChange, tag: string | null = null) =>
     unwrap(client.PATCH(WORKSPACE, { params: { ...of(id).params, header: when(tag) }, body })),
   deleteWorkspace: (id: string) => unwrap(client.DELETE(WORKSPACE, of(id))),
+
+  putRegistry: (id: string, body: Registry) =>
+    unwrap(client.PUT("/workspaces/{workspace}/registry", { ...of(id), body })),
+  deleteRegistry: (id: string) => unwrap(client.DELETE("/workspaces/{workspace}/registry", of(id))),
 
   members: (id: string, cursor: Cursor, signal: AbortSignal) => {
     const params = { path: { workspace: id }, query: { cursor } };

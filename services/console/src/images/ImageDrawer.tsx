@@ -12,9 +12,11 @@ import { canStart } from "../instances/states";
 import { goTo } from "../shell/route";
 import { useScope, useWorkspace, where } from "../shell/scope";
 import { EditImageDialog } from "./EditImageDialog";
+import { ExportSection } from "./ExportSection";
 import { Family } from "./Family";
 import { ImageTags } from "./ImageTags";
 import { ImageUsers } from "./ImageUsers";
+import { ReportSection } from "./ReportSection";
 import { useImageActions } from "./useImageActions";
 import { labelText, USES, VISIBILITIES } from "./words";
 
@@ -88,6 +90,8 @@ function Details({ image, onClose }: { image: Image; onClose: () => void }) {
         )}
       </div>
       <Facts image={image} />
+      {image.source === "snapshot" && <ReportSection image={image} runs={runs && offered} />}
+      {offered && image.available && <ExportSection image={image} />}
       <ImageUsers image={image} />
       <Family image={image} />
       {editing && <EditImageDialog image={image} publish={rights.publish} onClose={() => setEditing(false)} />}
@@ -100,6 +104,7 @@ function Facts({ image }: { image: Image }) {
   const custom = image.source !== "official";
   const items = [
     fact("Can run", <Explained {...USES[image.use]} />),
+    image.tag && fact("Tag", <span className="mono">{image.tag}</span>),
     image.platform && fact("Platform", image.platform),
     labelText(image) && fact("Contains", labelText(image)),
     image.apps?.length && fact("Apps", <Apps apps={image.apps} />),

@@ -9,6 +9,7 @@ export function ImageTags({ image }: { image: Image }) {
   return (
     <span className="tags">
       <Tag color={color}>{label}</Tag>
+      {image.tag && <Tag className="mono">{image.tag}</Tag>}
       {image.source !== "official" && <Tag>{VISIBILITIES[image.visibility].label}</Tag>}
       {image.use === "job" && <Tag color="gold">Jobs only</Tag>}
       {!image.available && <Tag>{image.source === "official" ? "not built yet" : "not there"}</Tag>}

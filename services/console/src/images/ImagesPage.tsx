@@ -1,5 +1,5 @@
 /** The catalog: official images, the workspace's own, and those saved from instances. */
-import { DeleteOutlined, PlusOutlined } from "@ant-design/icons";
+import { DeleteOutlined, ImportOutlined, PlusOutlined } from "@ant-design/icons";
 import { Button, Tooltip } from "antd";
 import { useState } from "react";
 
@@ -19,6 +19,7 @@ import { filtered, type ImageFilters } from "./filters";
 import { ImageDrawer } from "./ImageDrawer";
 import { ImageFilterBar } from "./ImageFilterBar";
 import { ImageTags } from "./ImageTags";
+import { ImportDialog } from "./ImportDialog";
 import { grouped } from "./order";
 import { useImageActions, type ImageActions } from "./useImageActions";
 import { labelText } from "./words";
@@ -33,7 +34,8 @@ export function ImagesPage() {
   const list = useImages(scope.chosen?.id);
   const actions = useImageActions();
   const [filters, setFilters] = useState(NO_FILTERS);
-  const [adding, setAdding] = useState(false);
+  const [dialog, setDialog] = useState<"add" | "import">();
+  const close = () => setDialog(undefined);
   const addable = where(scope, "image.add");
   const runs = where(scope, "instance.use.own").length > 0;
   const all = list.data && grouped(list.data).flatMap((group) => group.images);
@@ -41,9 +43,14 @@ export function ImagesPage() {
     <>
       <PageTitle title="Images" text="What instances start from. Save an instance, or add an image by its reference.">
         {isolated && addable.length > 0 && (
-          <Button icon={<PlusOutlined aria-hidden />} onClick={() => setAdding(true)}>
-            Add an image
-          </Button>
+          <>
+            <Button icon={<ImportOutlined aria-hidden />} onClick={() => setDialog("import")}>
+              Import
+            </Button>
+            <Button icon={<PlusOutlined aria-hidden />} onClick={() => setDialog("add")}>
+              Add an image
+            </Button>
+          </>
         )}
       </PageTitle>
       {(all?.length ?? 0) >= FILTERS_FROM && (
@@ -65,7 +72,8 @@ export function ImagesPage() {
         empty={<Nothing searched={Boolean(all?.length)} again={() => setFilters(NO_FILTERS)} />}
       />
       {route.id && <ImageDrawer id={route.id} images={list.data ?? []} onClose={() => goTo("images")} />}
-      {adding && <AddImageDialog workspaces={addable} onClose={() => setAdding(false)} />}
+      {dialog === "add" && <AddImageDialog workspaces={addable} onClose={close} />}
+      {dialog === "import" && <ImportDialog workspaces={addable} onClose={close} />}
     </>
   );
 }

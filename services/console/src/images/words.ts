@@ -1,5 +1,5 @@
 /** What the words of an image mean on the screen. */
-import type { Image, ImageSource, Visibility } from "../api/models";
+import type { Image, ImageSource, Transfer, Visibility } from "../api/models";
 
 export const SOURCE_LOOKS: Record<ImageSource, { label: string; color: string }> = {
   official: { label: "Official", color: "blue" },
@@ -17,6 +17,24 @@ export const USES: Record<Image["use"], { label: string; text: string }> = {
   instance: { label: "Instances and jobs", text: "It has what an instance needs." },
   job: { label: "Jobs only", text: "It lacks the entry point of an instance, so only jobs can run it." },
   unknown: { label: "Not checked yet", text: "What it can run was not looked at yet." },
+};
+
+/** What the state of a transfer is called, by what it does. */
+export const TRANSFER_STATES: Record<Transfer["kind"], Record<Transfer["state"], string>> = {
+  export: {
+    Receiving: "Waiting",
+    Working: "Making the file",
+    Ready: "Ready",
+    Failed: "Failed",
+    Cancelled: "Cancelled",
+  },
+  import: {
+    Receiving: "Sending",
+    Working: "Checking the image",
+    Ready: "In the catalog",
+    Failed: "Failed",
+    Cancelled: "Cancelled",
+  },
 };
 
 export const LABELS = { framework: "Framework", python: "Python", cuda: "CUDA", os: "System" } as const;

@@ -116,6 +116,11 @@ export function ChangeDialog({ instance, onClose }: { instance: Instance; onClos
           disabled={fixed}
           fixedGroup
         />
+        {isolated && (
+          <Checkbox checked={wishes.saveOnStop} onChange={(event) => wish({ saveOnStop: event.target.checked })}>
+            Save it as an image at each stop
+          </Checkbox>
+        )}
       </Form>
       {change.error && (
         <Alert

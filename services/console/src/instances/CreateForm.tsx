@@ -45,6 +45,7 @@ export function CreateForm(props: Props) {
   const [image, setImage] = useState(props.image);
   const [spec, setSpec] = useState<string>();
   const [place, setPlace] = useState(() => usualPlace(workspace));
+  const [saves, setSaves] = useState(false);
   const [start, setStart] = useState(true);
   const [wait, setWait] = useState(true);
   const [tried, setTried] = useState(false);
@@ -80,6 +81,7 @@ export function CreateForm(props: Props) {
       resource_group: group ?? null,
       priority: place.priority,
       code_source: place.code || null,
+      save_on_stop: saves,
       start,
       queue: wait,
     };
@@ -131,6 +133,11 @@ export function CreateForm(props: Props) {
       <h3>Size</h3>
       <SpecPicker specs={specs} offers={offers} value={size} onChange={setSpec} />
       <PlaceFields workspace={workspace} spec={size} place={place} onChange={setPlace} />
+      {me.isolated && (
+        <Checkbox checked={saves} onChange={(event) => setSaves(event.target.checked)}>
+          Save it as an image at each stop
+        </Checkbox>
+      )}
       <div className="form-foot">
         {create.error && <Alert type="error" showIcon title={sentenceOf(create.error)} role="alert" />}
         {tried && title && missing && <Alert type="warning" showIcon title={missing} role="alert" />}

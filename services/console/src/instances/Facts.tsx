@@ -30,6 +30,7 @@ export function Facts({ instance }: { instance: Instance }) {
     instance.resource_group && fact("Resource group", instance.resource_group),
     fact("Priority", String(instance.priority)),
     instance.code_source && fact("Code", code ? `${code.name}, in ${code.directory}` : instance.code_source),
+    instance.save_on_stop && fact("At each stop", "it is saved as an image"),
     fact("Created", formatDateTime(instance.created_at)),
     started && fact("Started", formatDateTime(started)),
     stopped && fact("Stopped", formatDateTime(stopped)),

@@ -8,7 +8,6 @@ import {
   ExportOutlined,
   SaveOutlined,
   ShareAltOutlined,
-  StopOutlined,
 } from "@ant-design/icons";
 import { Button, Tooltip } from "antd";
 import type { ReactNode } from "react";
@@ -20,6 +19,7 @@ import { appsFor } from "./apps";
 import type { DialogKind } from "./InstanceDialogs";
 import { labUrl, terminalUrl } from "./links";
 import { allowedIn, type Allowed } from "./states";
+import { StopButton } from "./StopButton";
 import type { InstanceActions } from "./useInstanceActions";
 
 interface Props {
@@ -42,14 +42,13 @@ export function RowButtons({ instance, rights, actions, isolated, wide = false, 
         <MainButton instance={instance} rights={rights} actions={actions} can={can} />
         {apps.vscode && <VscodeButton instance={instance} app={apps.vscode} />}
         {rights.manage && (
-          <Button
-            icon={<StopOutlined aria-hidden />}
+          <StopButton
+            instance={instance}
             disabled={!can.stop}
             loading={can.stop && actions.busy === instance.id}
-            onClick={() => actions.stop(instance)}
-          >
-            Stop
-          </Button>
+            savable={isolated && rights.save && can.stop}
+            onStop={(save) => actions.stop(instance, save)}
+          />
         )}
       </span>
       <span className={wide ? "row-buttons" : "icon-buttons"}>

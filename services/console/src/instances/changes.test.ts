@@ -17,6 +17,7 @@ describe("a change", () => {
   it("holds only what differs", () => {
     expect(changeOf(NOW, { ...SAME, image: "img-b" })).toEqual({ image: "img-b" });
     expect(changeOf(NOW, { ...SAME, displayName: " Night " })).toEqual({ display_name: "Night" });
+    expect(changeOf(NOW, { ...SAME, saveOnStop: true })).toEqual({ save_on_stop: true });
     expect(changeOf(NOW, { ...SAME, group: "gpus", priority: 7, code: "code-a" })).toEqual({
       resource_group: "gpus",
       priority: 7,

@@ -8,6 +8,7 @@ export interface Wishes {
   group: string;
   priority: number;
   code: string;
+  saveOnStop: boolean;
 }
 
 type Change = Omit<InstanceChange, "discard_changes">;
@@ -20,6 +21,7 @@ export const wishesOf = (instance: Instance): Wishes => ({
   group: instance.resource_group,
   priority: instance.priority,
   code: instance.code_source ?? "",
+  saveOnStop: instance.save_on_stop,
 });
 
 /** A start failed because only a new container can have what the operator changed. */
@@ -38,6 +40,7 @@ export function changeOf(instance: Instance, wishes: Wishes): Change | undefined
   if (wishes.group !== now.group || change.spec) change.resource_group = wishes.group;
   if (wishes.priority !== now.priority) change.priority = wishes.priority;
   if (wishes.code !== now.code) change.code_source = wishes.code;
+  if (wishes.saveOnStop !== now.saveOnStop) change.save_on_stop = wishes.saveOnStop;
   return title && Object.keys(change).length ? change : undefined;
 }
 

@@ -10,10 +10,16 @@ export const CHANGED = ["instances", "queue", "groups", "quotas"];
 
 export interface InstanceActions {
   start: (instance: Instance) => void;
-  stop: (instance: Instance) => void;
+  /** `save`: as an image, whatever the instance says; undefined: as it says. */
+  stop: (instance: Instance, save?: boolean) => void;
   remove: (instance: Instance) => void;
   /** Id of the instance that a request is under way for. */
   busy: string | undefined;
+}
+
+interface Stop {
+  instance: Instance;
+  save: boolean | undefined;
 }
 
 export function useInstanceActions(onDeleted?: () => void): InstanceActions {
@@ -25,20 +31,19 @@ export function useInstanceActions(onDeleted?: () => void): InstanceActions {
     refused: (instance) => `“${instance.display_name}” was not started`,
   });
   const stop = useAction({
-    run: (instance: Instance) => calls.stopInstance(instance.id),
-    lists: CHANGED,
-    refused: (instance) => `“${instance.display_name}” was not stopped`,
+    run: ({ instance, save }: Stop) => calls.stopInstance(instance.id, save),
+    lists: [...CHANGED, "snapshots"],
+    refused: ({ instance }) => `“${instance.display_name}” was not stopped`,
   });
   const remove = useAction({
     run: (instance: Instance) => calls.deleteInstance(instance.id),
     lists: CHANGED,
     refused: (instance) => `“${instance.display_name}” was not deleted`,
   });
-  const pending = [start, stop].find((action) => action.isPending);
   return {
     start: start.mutate,
-    stop: stop.mutate,
-    busy: pending?.variables?.id,
+    stop: (instance, save) => stop.mutate({ instance, save }),
+    busy: start.isPending ? start.variables.id : stop.isPending ? stop.variables.instance.id : undefined,
     remove: (instance) =>
       confirm({
         title: `Delete “${instance.display_name}”?`,

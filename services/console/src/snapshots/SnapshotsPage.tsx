@@ -61,10 +61,11 @@ function columns(instances: readonly Instance[], user: string): Column<Snapshot>
       key: "name",
       title: "Image name",
       width: "26%",
-      render: ({ name, description, owner }) => (
+      render: ({ name, description, owner, automatic }) => (
         <>
           <span className="title">{name}</span>
           {owner !== user && <span className="sub">{owner}</span>}
+          {automatic && <span className="sub">saved at a stop</span>}
           {description && <span className="sub">{description}</span>}
         </>
       ),

@@ -23,7 +23,15 @@ describe("a snapshot", () => {
       percent: 50,
       text: "512 B of 1 KiB",
     });
-    expect(progressOf(snapshot({ state: "Saved", bytes_done: 1024 })).percent).toBe(100);
+    expect(progressOf(snapshot({ state: "Saved", bytes_done: 1024 }))).toEqual({ percent: 100, text: "1 KiB" });
+  });
+
+  it("tells its rate and the time left while it runs, and at the end how long it paused", () => {
+    const moving = snapshot({ bytes_done: 512, bytes_total: 1024, rate: 3 * 1024, seconds_left: 75 });
+    expect(progressOf(moving).text).toBe("512 B of 1 KiB · 3 KiB/s · 1 min 15 s left");
+    expect(progressOf(snapshot({ bytes_done: 1, bytes_total: 2, seconds_left: 0 })).text).toContain("0 s left");
+    const saved = snapshot({ state: "Saved", bytes_done: 1024, frozen_ms: 128 });
+    expect(progressOf(saved).text).toBe("1 KiB · paused for 0.13 s");
   });
 
   it("is found by its instance only while it runs", () => {

@@ -1,6 +1,6 @@
 /** What each state of a snapshot means on the screen. */
 import type { Snapshot, SnapshotState } from "../api/models";
-import { formatProgress, percentOf } from "../common/format";
+import { formatBytes, formatDuration, formatProgress, percentOf } from "../common/format";
 import type { Tone } from "../instances/states";
 
 const LOOKS: Record<SnapshotState, { label: string; tone: Tone }> = {
@@ -26,10 +26,20 @@ export const hasEnded = ({ state }: Pick<Snapshot, "state">): boolean =>
 export const activeOf = (snapshots: readonly Snapshot[], instanceId: string) =>
   snapshots.find((item) => item.instance_id === instanceId && !hasEnded(item));
 
-/** How far it is: whole per cent where the total is known, and the bytes as text. */
+/** How far it is: whole per cent where the total is known; bytes, rate and time left as text. */
 export function progressOf(snapshot: Snapshot): { percent: number | undefined; text: string } {
-  const { state, bytes_done: done, bytes_total: total } = snapshot;
-  if (state === "Saved") return { percent: 100, text: formatProgress(done, null) };
+  const { state, bytes_done: done, bytes_total: total, rate, seconds_left: left } = snapshot;
+  if (state === "Saved") return { percent: 100, text: joined(formatProgress(done, null), pauseText(snapshot)) };
   if (!done && !total) return { percent: undefined, text: "" };
-  return { percent: percentOf(done, total), text: formatProgress(done, total) };
+  const text = joined(
+    formatProgress(done, total),
+    rate ? `${formatBytes(rate)}/s` : "",
+    left == null ? "" : `${formatDuration(1000 * left)} left`,
+  );
+  return { percent: percentOf(done, total), text };
 }
+
+/** How long the instance stood still for it; nothing where it did not. */
+const pauseText = ({ frozen_ms: ms }: Snapshot): string => (ms ? `paused for ${(ms / 1000).toFixed(2)} s` : "");
+
+const joined = (...parts: string[]): string => parts.filter(Boolean).join(" · ");

@@ -8,6 +8,7 @@ import { formatDate } from "../common/format";
 import { goTo } from "../shell/route";
 import { PolicyDialog } from "./PolicyDialog";
 import { rulesOf } from "./policyText";
+import { RegistrySection } from "./RegistrySection";
 import { may } from "./rights";
 import { TextsDialog } from "./TextsDialog";
 import { useWorkspaceActions } from "./useWorkspaceActions";
@@ -60,6 +61,7 @@ export function OverviewTab({ workspace }: { workspace: Workspace }) {
           }))}
         />
       </section>
+      <RegistrySection workspace={workspace} />
       {dialog === "texts" && <TextsDialog workspace={workspace} onClose={close} />}
       {dialog === "policy" && <PolicyDialog workspace={workspace} images={images} onClose={close} />}
     </div>

@@ -13,6 +13,7 @@ import { useAction } from "../common/useAction";
 import { SOURCES } from "../images/order";
 import { may } from "./rights";
 import { RoleRules } from "./RoleRules";
+import { SavingRules } from "./SavingRules";
 
 interface Props {
   workspace: Workspace;
@@ -37,6 +38,7 @@ export function PolicyDialog({ workspace, images, onClose }: Props) {
   });
   const set = (more: Partial<Policy>) => setPolicy({ ...policy, ...more });
   const idle = policy.idle ?? { minutes: 0, cpu_percent: 5, gpu_percent: 5 };
+  const saving = policy.snapshots ?? { exclude: [], secrets: "warn", keep_last: 5 };
   return (
     <FormDialog
       title={`Policy of “${workspace.display_name}”`}
@@ -90,6 +92,7 @@ export function PolicyDialog({ workspace, images, onClose }: Props) {
           onChange={(gpu_percent) => set({ idle: { ...idle, gpu_percent } })}
         />
       </div>
+      <SavingRules value={saving} onChange={(snapshots) => set({ snapshots })} />
       <ChoiceField
         label="When a member leaves, their instances are"
         value={policy.on_removal}

@@ -17,6 +17,7 @@ describe("a policy in words", () => {
       "sudo in instances": "allowed",
       "Longest run": "no limit",
       Idle: "no rule",
+      "Saving as images": "what looks like a secret is reported; the last 5 images of an instance's stops are kept",
     });
   });
 
@@ -30,6 +31,7 @@ describe("a policy in words", () => {
         max_run_minutes: 480,
         idle: { minutes: 30, cpu_percent: 5, gpu_percent: 10 },
         on_removal: "delete",
+        snapshots: { exclude: ["*.ckpt", "/opt/data"], secrets: "block", keep_last: 0 },
       }),
     ).toEqual({
       Images: "official, torch",
@@ -38,6 +40,7 @@ describe("a policy in words", () => {
       "sudo in instances": "not allowed",
       "Longest run": "8 h",
       Idle: "after 30 min below 5 % CPU and 10 % GPU",
+      "Saving as images": "without *.ckpt, /opt/data; what looks like a secret ends it; all images of stops are kept",
       "When a member leaves": "their instances are deleted; files on the NAS stay",
     });
   });

@@ -8,7 +8,7 @@ export interface Rule {
 
 /** The rules of a policy; `imageName` finds the name of an image that the policy names by its id. */
 export function rulesOf(policy: Policy, imageName: (id: string) => string): Rule[] {
-  const { images = [], idle } = policy;
+  const { images = [], idle, snapshots } = policy;
   return [
     { title: "Images", text: images.length ? images.map(imageName).join(", ") : "all" },
     { title: "Sizes by role", text: byRole(policy.specs, (names) => names.join(", ") || "none", "all, for every role") },
@@ -20,6 +20,16 @@ export function rulesOf(policy: Policy, imageName: (id: string) => string): Rule
       text: idle?.minutes
         ? `after ${minutesText(idle.minutes)} below ${idle.cpu_percent} % CPU and ${idle.gpu_percent} % GPU`
         : "no rule",
+    },
+    {
+      title: "Saving as images",
+      text: [
+        ...(snapshots?.exclude?.length ? [`without ${snapshots.exclude.join(", ")}`] : []),
+        snapshots?.secrets === "block" ? "what looks like a secret ends it" : "what looks like a secret is reported",
+        snapshots?.keep_last === 0
+          ? "all images of stops are kept"
+          : `the last ${snapshots?.keep_last ?? 5} images of an instance's stops are kept`,
+      ].join("; "),
     },
     {
       title: "When a member leaves",
