@@ -20,7 +20,7 @@ from dsw.lifecycle import ContainerView
 from dsw.names import image_tag
 from dsw.snapshots import ENDED, SnapshotState
 from dsw_control.context import Control
-from dsw_control.engines.base import AgentStatus, EngineImage, SnapshotSource
+from dsw_control.engines.base import AgentStatus, EngineImage, Exit, SnapshotSource
 from dsw_control.engines.process import ProcessEngine
 from dsw_control.snapshot_worker import SnapshotWorker
 from dsw_control.store.tables import Image, Instance, Snapshot
@@ -46,7 +46,12 @@ class Helpers(ProcessEngine):
         self.asked: list[AgentRequest] = []
         self.began: list[str] = []
         self.base_config = "{}"
+        self.code = 0
         self.down = False
+
+    async def exit_of(self, instance_id: str) -> Exit:
+        """As the test says."""
+        return Exit(code=self.code)
 
     async def containers(self) -> dict[str, ContainerView]:
         """Those of the instances."""
