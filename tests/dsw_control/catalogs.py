@@ -10,6 +10,7 @@ from dsw.errors import Conflict, Unavailable
 from dsw.image_config import read_config
 from dsw.images import ImageSource, ImageUse, Visibility
 from dsw.names import new_id
+from dsw.plan import RegistryLogin
 from dsw_control.context import Control
 from dsw_control.engines.base import EngineImage
 from dsw_control.engines.process import ProcessEngine
@@ -31,6 +32,8 @@ class Shelf(ProcessEngine):
         super().__init__(control.settings)
         self.images: dict[str, EngineImage] = {}
         self.removed: list[str] = []
+        self.pushed: list[tuple[str, str, str, RegistryLogin | None]] = []
+        self.named: dict[str, str] = {}
         self.in_use: set[str] = set()
         self.down = False
 
@@ -50,6 +53,17 @@ class Shelf(ProcessEngine):
             raise Conflict("The engine refused: a container uses it.")
         self.images.pop(reference, None)
         self.removed.append(reference)
+
+    async def push(
+        self, digest: str, repository: str, tag: str, login: RegistryLogin | None
+    ) -> str:
+        """Remember what was to be pushed, and by which login."""
+        self.pushed.append((digest, repository, tag, login))
+        return f"{repository}@{digest}"
+
+    async def tag(self, digest: str, name: str) -> None:
+        """One more name."""
+        self.named[name] = digest
 
     def put(self, reference: str, digest: str, run: Any = None) -> None:
         """Build an image."""
