@@ -21,6 +21,7 @@ _LEGACY = ("id", "parent", "parent_id", "container", "container_config")
 class BaseConfig:
     """The configuration of the base image; OCI and Docker write the parts used here alike.
 
+    `diff_ids` are of its layers, from below; `env` are the lines of its environment.
     `SnapshotFailed` when it is none, or when its environment is one that no image may have.
     """
 
@@ -28,7 +29,7 @@ class BaseConfig:
         try:
             tree = json.loads(text)
             self.diff_ids = [str(layer) for layer in tree["rootfs"]["diff_ids"]]
-            self._env = _lines((tree.get("config") or {}).get("Env"))
+            self.env = _lines((tree.get("config") or {}).get("Env"))
             self._history = _history(tree, len(self.diff_ids))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise SnapshotFailed(
@@ -36,7 +37,7 @@ class BaseConfig:
                 "The base image's configuration is not that of a Docker or OCI image.",
             ) from error
         self._tree: dict[str, Any] = tree
-        if names := image_environment.refused(self._env):
+        if names := image_environment.refused(self.env):
             raise SnapshotFailed(
                 FailureReason.BASE_ENVIRONMENT,
                 f"The image below sets {', '.join(names)[:300]}: programs of the host that start "
@@ -73,7 +74,7 @@ class BaseConfig:
         tree = {key: value for key, value in self._tree.items() if key not in _LEGACY}
         config = dict(tree.get("config") or {})
         if "Env" in config:
-            config["Env"] = image_environment.cleaned(self._env)
+            config["Env"] = image_environment.cleaned(self.env)
         if labels := {**(config.get("Labels") or {}), **request.labels}:
             config["Labels"] = labels
         entry = {

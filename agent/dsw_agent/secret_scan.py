@@ -19,7 +19,7 @@ from typing import Literal
 from dsw.image_report import Finding
 from dsw_agent.package_files import of_packages
 from dsw_agent.skipped import readable
-from dsw_agent.upper_files import UpperFiles
+from dsw_agent.upper_files import Read
 
 FILE_MAX = 256 * 1024
 """Bytes of the largest file that is looked into."""
@@ -112,7 +112,7 @@ _OF_BASE64 = tuple(string.ascii_letters + string.digits + "+/")
 class SecretScan:
     """Looks into files of an upper directory; `unscanned` counts those that it did not."""
 
-    files: UpperFiles
+    read: Read
     effort: Effort
     clock: Callable[[], float] = time.process_time
     findings: list[Finding] = field(default_factory=list)
@@ -121,7 +121,7 @@ class SecretScan:
     def look(self, paths: Iterable[str]) -> None:
         """Look into the regular files among these, the likely places first."""
         every = list(paths)
-        owned = of_packages(self.files, every)
+        owned = of_packages(self.read, every)
         mine = _in_order(path for path in every if path not in owned)
         self.unscanned += len(every) - len(mine)
         until, left = self.clock() + self.effort.seconds, self.effort.bytes
@@ -129,7 +129,7 @@ class SecretScan:
             if left <= 0 or self.clock() > until or len(self.findings) >= FINDINGS_MAX:
                 self.unscanned += len(mine) - number
                 return
-            data = self.files.read(path, FILE_MAX)
+            data = self.read(path, FILE_MAX)
             if data is None or b"\0" in data:
                 self.unscanned += 1
                 continue
