@@ -84,7 +84,14 @@ class RegistryServer:
         """Uploads that are open."""
         return [path.parent for path in self.storage.glob("**/_uploads/*/data")]
 
+    def revisions(self, repository: str) -> set[str]:
+        """Digests of a repository's manifests, tagged or not: what they name is not collected."""
+        return self._linked(repository, "_manifests/revisions")
+
     def links(self, repository: str) -> set[str]:
         """Digests of the blobs that belong to a repository."""
-        folder = self.storage / "docker/registry/v2/repositories" / repository / "_layers/sha256"
+        return self._linked(repository, "_layers")
+
+    def _linked(self, repository: str, kind: str) -> set[str]:
+        folder = self.storage / "docker/registry/v2/repositories" / repository / kind / "sha256"
         return {f"sha256:{path.parent.name}" for path in folder.glob("*/link")}
