@@ -24,6 +24,7 @@ def document(packages: Iterable[Installed], request: AgentRequest, system: dict[
     # Loading these takes longer than all else here, and a forecast needs none of it.
     from cyclonedx.model.bom import Bom, BomMetaData
     from cyclonedx.model.component import Component, ComponentType
+    from cyclonedx.model.dependency import Dependency
     from cyclonedx.output.json import JsonV1Dot6
 
     subject = Component(
@@ -47,6 +48,10 @@ def document(packages: Iterable[Installed], request: AgentRequest, system: dict[
         components=components.values(),
         serial_number=uuid.uuid5(uuid.NAMESPACE_URL, f"dsw:{request.snapshot_id}"),
         metadata=BomMetaData(component=subject, timestamp=request.created),
+        # Not by `register_dependency`, which takes time by the square of their number.
+        dependencies=[
+            Dependency(subject.bom_ref, (Dependency(each.bom_ref) for each in components.values()))
+        ],
     )
     return JsonV1Dot6(bom).output_as_string().encode()
 
