@@ -84,6 +84,8 @@ class Freezer:
         if not _write(self._folder, frozen=True):
             self._mark.since = 0
             return Stillness.STOPPED
+        # Whoever thawed just before that has taken the mark away.
+        self._mark.since = self._mark.since or time.monotonic()
         while (state := self._state()) is None:
             check()
             if time.monotonic() > until:
