@@ -8,6 +8,7 @@ from typing import Any
 from docker.types import DeviceRequest, DriverConfig, LogConfig, Mount
 
 from dsw import plan as plans
+from dsw.image_environment import DEVICE_VARIABLES, LOADED_CODE, NO_DEVICES, VISIBLE_DEVICES
 from dsw.plan import GID, LABEL_FINGERPRINT, UID, LaunchPlan, MountKind
 from dsw_spawners.run_folder import TARGET
 
@@ -32,8 +33,8 @@ LABEL_NAME = "dsw.name"
 def create_arguments(plan: LaunchPlan, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Keyword arguments of `create_container`, without its host configuration.
 
-    `settings` is what the operator set for all containers; where both speak, the plan wins. There
-    is no environment in it: the run folder carries that.
+    `settings` is what the operator set for all containers; where both speak, the plan wins. The run
+    folder carries the environment; here is only what programs of the host read of it.
     """
     labels = {
         **settings.get("labels", {}),
@@ -47,7 +48,14 @@ def create_arguments(plan: LaunchPlan, settings: Mapping[str, Any]) -> dict[str,
         "image": plan.image_digest,
         "user": f"{UID}:{GID}",
         "labels": labels,
+        "environment": _read_by_the_host(plan),
     }
+
+
+def _read_by_the_host(plan: LaunchPlan) -> dict[str, str | None]:
+    """What an image's own environment does not get to say; None takes a variable out."""
+    taken_out = dict.fromkeys((*DEVICE_VARIABLES, *LOADED_CODE))
+    return {**taken_out, VISIBLE_DEVICES: ",".join(plan.gpu_devices) or NO_DEVICES}
 
 
 def host_arguments(

@@ -71,8 +71,17 @@ def test_the_image_is_named_by_its_digest_and_the_user_by_number() -> None:
     create = docker_args.create_arguments(plan, {})
     assert create["image"] == plan.image_digest
     assert create["user"] == "1000:1000"
-    assert "environment" not in create
     assert create["labels"] == {**plan.labels, "dsw.owner": "alice", "dsw.name": "train"}
+
+
+@pytest.mark.parametrize(("gpus", "said"), [([], "void"), (["GPU-1", "GPU-2"], "GPU-1,GPU-2")])
+def test_who_sees_which_gpus_is_the_plans_and_not_the_images(gpus: list[str], said: str) -> None:
+    plan = a_plan(gpu_devices=gpus, environment={"NVIDIA_VISIBLE_DEVICES": "all", "LD_AUDIT": "/x"})
+    settings = {"environment": {"NVIDIA_VISIBLE_DEVICES": "all"}}
+    environment = docker_args.create_arguments(plan, settings)["environment"]
+    assert environment.pop("NVIDIA_VISIBLE_DEVICES") == said
+    assert {"AMD_VISIBLE_DEVICES", "LD_PRELOAD", "LD_AUDIT"} <= environment.keys()
+    assert set(environment.values()) == {None}
 
 
 def test_a_shell_in_the_instance_shows_its_name_unless_the_operator_says_otherwise() -> None:
