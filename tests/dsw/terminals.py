@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,8 @@ from dsw.cli.main import main
 from dsw.client import Client
 from dsw.settings import Settings
 from dsw_control.app import create_app
+from dsw_control.context import Control
+from dsw_control.engines.base import Engine
 from dsw_control.main import build
 
 ADMIN = "root"
@@ -140,10 +142,14 @@ def environment(url: str, who: str, workspace: str = "") -> dict[str, str]:
 
 
 @contextmanager
-def running_control(folder: Path, **sections: Any) -> Iterator[str]:
+def running_control(
+    folder: Path, engine: Callable[[Control], Engine] | None = None, **sections: Any
+) -> Iterator[str]:
     """The address of a control process with all its loops; its hub is a stub."""
     settings = Settings.model_validate({**SETTINGS, "data_dir": str(folder), **sections})
     control = build(settings)
+    if engine is not None:
+        control.engine = engine(control)
     control.hub._http = httpx.AsyncClient(
         transport=httpx.ASGITransport(StubHub(admins={ADMIN}).app()),
         base_url=f"http://hub.test{PREFIX}",

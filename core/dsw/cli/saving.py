@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
-
-from dsw.cli.output import duration, errors
+from dsw.cli.output import errors
 from dsw.cli.progress import POLL_SECONDS, Patience
+from dsw.cli.snapshot_line import snapshot_line
 from dsw.client import Client
 from dsw.errors import Conflict, DswError
 from dsw.image_report import Forecast, LeftOut, PackageChange
+from dsw.snapshot_text import sentence
 from dsw.snapshots import ENDED, SnapshotState, SnapshotView
 from dsw.units import format_size
 
 FOLDERS = 5
 LINES = 10
-
-COLUMNS = (
-    TextColumn("{task.description}"),
-    BarColumn(),
-    DownloadColumn(binary_units=True),
-    TextColumn("{task.fields[pace]}"),
-    TimeElapsedColumn(),
-)
 
 
 def forecast_fields(forecast: Forecast) -> dict[str, str]:
@@ -71,52 +63,35 @@ def _cut(lines: Sequence[str], count: int) -> str:
 def wait_for_snapshot(client: Client, snapshot: SnapshotView) -> SnapshotView:
     """Until the snapshot is saved; Ctrl-C cancels it and waits for that. `Conflict` when it failed
     or somebody cancelled it."""
-    patience = Patience()
     try:
-        with Progress(*COLUMNS, console=errors) as progress:
-            task = progress.add_task(snapshot.state, total=None, pace="")
-            while snapshot.state not in ENDED:
-                time.sleep(POLL_SECONDS)
-                snapshot = patience.ask(partial(client.snapshot, snapshot.id), snapshot)
-                progress.update(
-                    task,
-                    description=snapshot.state,
-                    completed=snapshot.bytes_done,
-                    total=snapshot.bytes_total,
-                    pace=_pace(snapshot),
-                )
+        with snapshot_line() as show:
+            for news in _news(client, snapshot):
+                snapshot = news
+                show(news)
     except KeyboardInterrupt:
         _cancel(client, snapshot)
         raise
-    if snapshot.state is SnapshotState.FAILED:
-        raise Conflict(f"Saving failed ({snapshot.reason}).", snapshot.message)
-    if snapshot.state is SnapshotState.CANCELLED:
-        raise Conflict(f"The saving of {snapshot.name} was cancelled.", snapshot.message)
+    if snapshot.state is not SnapshotState.SAVED:
+        raise Conflict(sentence(snapshot))
     return snapshot
 
 
-def _pace(snapshot: SnapshotView) -> str:
-    parts = []
-    if snapshot.rate is not None:
-        parts.append(f"{format_size(snapshot.rate)}/s")
-    if snapshot.seconds_left is not None:
-        parts.append(f"{duration(snapshot.seconds_left)} left")
-    return ", ".join(parts)
+def _news(client: Client, snapshot: SnapshotView) -> Iterator[SnapshotView]:
+    """The snapshot now and then, to its end."""
+    patience = Patience()
+    yield snapshot
+    while snapshot.state not in ENDED:
+        time.sleep(POLL_SECONDS)
+        snapshot = patience.ask(partial(client.snapshot, snapshot.id), snapshot)
+        yield snapshot
 
 
 def _cancel(client: Client, snapshot: SnapshotView) -> None:
     """Have it cancelled, and say what became of it; another Ctrl-C ends the waiting."""
-    errors.print(f"Cancelling {snapshot.name}.", markup=False)
+    errors.print(f"Cancelling “{snapshot.name}”.", markup=False)
     try:
         snapshot = client.cancel_snapshot(snapshot.id)
     except DswError as error:
         errors.print(error.sentence, markup=False)
-    patience = Patience()
-    while snapshot.state not in ENDED:
-        time.sleep(POLL_SECONDS)
-        snapshot = patience.ask(partial(client.snapshot, snapshot.id), snapshot)
-    said = {
-        SnapshotState.CANCELLED: "It is cancelled; nothing of it stays.",
-        SnapshotState.SAVED: f"It was saved before that, as {snapshot.image_id}.",
-    }
-    errors.print(said.get(snapshot.state, f"It failed. {snapshot.message}"), markup=False)
+    *_, snapshot = _news(client, snapshot)
+    errors.print(sentence(snapshot), markup=False)

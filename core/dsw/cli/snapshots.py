@@ -15,7 +15,7 @@ from dsw.cli.saving import forecast_fields, wait_for_snapshot
 from dsw.client import Client
 from dsw.errors import Conflict
 from dsw.instances import InstanceView
-from dsw.snapshots import SnapshotAsk, SnapshotCreate, SnapshotMode, SnapshotView
+from dsw.snapshots import SnapshotAsk, SnapshotCreate, SnapshotMode
 from dsw.units import format_size
 
 app = typer.Typer(help="Save instances as images.", no_args_is_help=True)
@@ -56,7 +56,7 @@ def create(
         item = api.create_snapshot(found.id, body)
         if wait:
             item = wait_for_snapshot(api, item)
-    show_one(item, as_json, _line(item))
+    show_one(item, as_json, f"{item.id}  {item.state.value}  image {item.image_id or '-'}")
 
 
 @app.command()
@@ -112,8 +112,3 @@ def _look_first(api: Client, found: InstanceView, body: SnapshotCreate, ask: boo
     show_fields(item, False, forecast_fields(item), errors)
     if ask:
         typer.confirm(f"Save {found.display_name!r} as {body.name!r}?", abort=True, err=True)
-
-
-def _line(item: SnapshotView) -> str:
-    frozen = "" if item.frozen_ms is None else f"  paused for {item.frozen_ms} ms"
-    return f"{item.id}  {item.state.value}  image {item.image_id or '-'}{frozen}"
