@@ -56,10 +56,26 @@ def kept(found: Iterable[Found], exclusions: Exclusions, skipped: Skipped) -> It
         if not folders.kept(folder):
             continue
         verdict = exclusions.verdict(one.path)
-        if verdict is Verdict.KEEP or (one.kind == "c" and verdict is not Verdict.RUNTIME):
+        if _stays(one.kind, verdict):
             yield one
         elif verdict is not Verdict.RUNTIME:
             skipped.add(one.path, verdict.value)
+
+
+def _stays(kind: str, verdict: Verdict) -> bool:
+    return verdict is Verdict.KEEP or (kind == "c" and verdict is not Verdict.RUNTIME)
+
+
+def included(scan: Scan, exclusions: Exclusions) -> Scan:
+    """The same reading without what is left out."""
+    folders = _Folders(exclusions)
+    lines = []
+    for line in scan.lines:
+        path = os.fsdecode(path_of(line))
+        shows = folders.kept(path.rpartition("/")[0])
+        if shows and _stays(chr(line[0]), exclusions.verdict(path)):
+            lines.append(line)
+    return Scan(lines, scan.synced)
 
 
 class _Folders:

@@ -14,6 +14,7 @@ class FailureReason(StrEnum):
     UPPER_UNREADABLE = "UpperUnreadable"
     UNSUPPORTED_FILE = "UnsupportedFile"
     CHANGED_TOO_MUCH = "ChangedTooMuch"
+    NOT_FROZEN = "NotFrozen"
     BASE_ENVIRONMENT = "BaseEnvironment"
     BASE_LAYERS_MISSING = "BaseLayersMissing"
     ENGINE_UNREACHABLE = "EngineUnreachable"

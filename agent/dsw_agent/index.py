@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from isal import igzip, isal_zlib
+from isal import igzip, igzip_lib
 from pydantic import ValidationError
 
 from dsw.agent import INDEX_FILE, AgentLayer, AgentRequest
@@ -23,6 +23,7 @@ from dsw_agent.scan import Scan
 from dsw_agent.skipped import Skipped
 
 VERSION = 1
+_DAMAGED: type[Exception] = igzip_lib.IsalError
 
 
 class Head(Model):
@@ -83,10 +84,10 @@ def write(path: Path, head: Head, scan: Scan, opaque: dict[str, int]) -> None:
 def read(path: Path) -> Index | None:
     """An index; None when there is none, or none that this version reads."""
     try:
-        content = isal_zlib.decompress(path.read_bytes(), 31)
+        content = igzip.decompress(path.read_bytes())  # type: ignore[no-untyped-call]
         first, _, rest = content.partition(b"\n")
         head = Head.model_validate_json(first)
-    except (OSError, isal_zlib.error, ValidationError):
+    except (OSError, EOFError, _DAMAGED, ValidationError):
         return None
     if head.version != VERSION:
         return None

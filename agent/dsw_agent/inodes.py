@@ -92,6 +92,7 @@ def entry(
         xattrs=xattrs,
         inode=found.st_ino,
         ctime=found.st_ctime_ns,
+        links=found.st_nlink,
     )
 
 
@@ -107,6 +108,8 @@ def link_to(first: str, of: Entry) -> Entry:
         link=first,
         inode=of.inode,
         ctime=of.ctime,
+        links=of.links,
+        source=of.source,
     )
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 from dsw.units import format_size
 from dsw_agent import inodes, tar_format
@@ -35,7 +36,7 @@ class Layer:
     """The bytes of a planned layer, read from the directories `roots` each time it is iterated.
 
     With `exact` it has `announced` bytes. `missing` are the planned paths that were not there, or
-    not as a whole, when it was read last; `size` the bytes of that.
+    not as a whole, when it was read last; `size` and `planned` its bytes then and as planned.
     """
 
     def __init__(
@@ -48,12 +49,12 @@ class Layer:
         exact: bool = False,
     ) -> None:
         self._roots = roots
-        self._entries = plan.entries
+        self._entries = linked(plan.entries)
         self._skipped = skipped
         self._cancellation = cancellation
         self._progress = progress
         self._exact = exact
-        self.planned = plan.size
+        self.planned = sum(map(tar_format.length, self._entries)) + len(tar_format.END)
         self.announced = self.planned + SLACK if exact else None
         self._begin()
 
@@ -75,7 +76,7 @@ class Layer:
         """The same bytes in pieces of any size."""
         self._begin()
         descents = [
-            Descent(root, lambda path, found, source=source: self._is_planned(source, path, found))
+            Descent(root, partial(self._is_planned, source))
             for source, root in enumerate(self._roots)
         ]
         try:
@@ -259,6 +260,19 @@ def chunks(parts: Iterable[bytes]) -> Iterator[bytes]:
             pending, size = [], 0
     if pending:
         yield b"".join(pending)
+
+
+def linked(entries: Iterable[Entry]) -> list[Entry]:
+    """The entries with each further name of an inode as a hard link to the first one."""
+    first: dict[tuple[int, int], str] = {}
+    done = []
+    for entry in entries:
+        if entry.links > 1 and entry.kind is Kind.FILE:
+            path = first.setdefault((entry.source, entry.inode), entry.path)
+            done.append(entry if path == entry.path else inodes.link_to(path, entry))
+        else:
+            done.append(entry)
+    return done
 
 
 def _extent(descriptor: int, position: int, size: int) -> tuple[int, int]:

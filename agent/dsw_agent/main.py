@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import json
 import resource
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from dsw.agent import AgentReport, AgentRequest
 from dsw.snapshots import SnapshotState
+from dsw_agent import guard, inventory
 from dsw_agent.failures import Cancellation, Cancelled, FailureReason, SnapshotFailed
+from dsw_agent.freezer import Mark
 from dsw_agent.reporting import Reporter
 from dsw_agent.snapshot import take
 
@@ -24,21 +27,60 @@ SAVED, FAILED, CANCELLED = 0, 1, 3
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit with its code."""
     parser = argparse.ArgumentParser(prog="dsw-agent", description="Work on the node.")
-    commands = parser.add_subparsers(required=True)
-    snapshot = commands.add_parser("snapshot", help="save a container's files as an image")
-    snapshot.add_argument("request", type=Path, help="JSON file with an AgentRequest")
-    sys.exit(run(parser.parse_args(arguments).request, Reporter(sys.stdout)))
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, words in (
+        ("snapshot", "save a container's files as an image"),
+        ("forecast", "tell what saving them would take"),
+    ):
+        command = commands.add_parser(name, help=words)
+        command.add_argument("request", type=Path, help="JSON file with an AgentRequest")
+    given = parser.parse_args(arguments)
+    reporter = Reporter(sys.stdout)
+    if given.command == "forecast":
+        sys.exit(forecast(given.request, reporter))
+    sys.exit(snapshot(given.request, reporter))
 
 
-def run(path: Path, reporter: Reporter) -> int:
-    """Take the snapshot that the file asks for; the exit code."""
+def snapshot(path: Path, reporter: Reporter) -> int:
+    """Take the snapshot in a process of its own, so that whatever becomes of it, nothing stays
+    frozen; the exit code."""
+    try:
+        return guard.guarded(_freezer(path), lambda mark: run(path, reporter, mark))
+    except guard.Ended as error:
+        message = f"The agent ended before it was done: {error}."
+        reporter.say(_failure(FailureReason.INTERNAL, message))
+        return FAILED
+
+
+def forecast(path: Path, reporter: Reporter) -> int:
+    """Print what a snapshot would ship; the exit code."""
+
+    def act() -> int:
+        print(inventory.forecast(_read(path)).model_dump_json(ensure_ascii=True), flush=True)
+        return SAVED
+
+    return _told(act, reporter)
+
+
+def run(path: Path, reporter: Reporter, mark: Mark | None = None) -> int:
+    """Take the snapshot that the file asks for, in this process; the exit code."""
     cancellation = Cancellation()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in guard.SIGNALS:
         signal.signal(number, lambda *_: cancellation.ask())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, guard.SIGNALS)
+
+    def act() -> int:
+        reporter.say(take(_read(path), reporter, cancellation, mark or Mark()))
+        return SAVED
+
+    return _told(act, reporter)
+
+
+def _told(act: Callable[[], int], reporter: Reporter) -> int:
+    """The exit code of something, with a last report when it fails."""
     _allow_deep_trees()
     try:
-        reporter.say(take(_read(path), reporter, cancellation))
-        return SAVED
+        return act()
     except Cancelled:
         message = "Cancelled; no image was made."
         reporter.say(AgentReport(state=SnapshotState.CANCELLED, message=message))
@@ -54,6 +96,14 @@ def run(path: Path, reporter: Reporter) -> int:
 
 def _failure(reason: FailureReason, message: str) -> AgentReport:
     return AgentReport(state=SnapshotState.FAILED, reason=reason, message=message)
+
+
+def _freezer(path: Path) -> str:
+    """What there may be to thaw; the worker tells what is wrong with the request."""
+    try:
+        return str(json.loads(path.read_bytes())["freezer"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _read(path: Path) -> AgentRequest:

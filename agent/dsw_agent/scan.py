@@ -121,6 +121,10 @@ class Scan:
             counts = Counter(path[start:].partition(b"/")[0] for path in paths)
         return folder, counts
 
+    def prepare(self) -> None:
+        """Work out now what comparing and repeating it takes, and not when it is to be quick."""
+        _ = self.settled, self.all, self.dense
+
     def found(self) -> Iterator[Found]:
         """All entries, taken apart."""
         return map(parse, self.lines)

@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from dsw_agent import inodes, tar_format
+from dsw_agent import inodes
 from dsw_agent.descent import Descent
 from dsw_agent.exclusions import Exclusions, Verdict
 from dsw_agent.failures import Cancellation, FailureReason, SnapshotFailed
@@ -26,7 +26,7 @@ _BATCH = 1000
 
 @dataclass(slots=True)
 class Plan:
-    """The entries of a layer, parents before children; `size` is its length in bytes.
+    """The entries of a layer, parents before children; each name of an inode as a file.
 
     `opaque` are the directories among them that hide what lower layers have in them, with their
     inodes, and `replaced` those of them that did not do so in the layers before. `missing` are
@@ -39,27 +39,13 @@ class Plan:
     missing: set[str] = field(default_factory=set)
 
     @property
-    def size(self) -> int:
-        """Bytes of the whole layer."""
-        return sum(map(tar_format.length, self.entries)) + len(tar_format.END)
-
-    @property
     def files(self) -> list[str]:
-        """The regular files in it."""
-        return [entry.path for entry in self.entries if entry.kind is Kind.FILE and entry.inode]
-
-
-def linked(entries: Iterable[Entry]) -> list[Entry]:
-    """The entries with each further name of an inode as a hard link to the first one."""
-    first: dict[tuple[int, int], str] = {}
-    done = []
-    for entry in entries:
-        if entry.links > 1 and entry.kind is Kind.FILE:
-            path = first.setdefault((entry.source, entry.inode), entry.path)
-            done.append(entry if path == entry.path else inodes.link_to(path, entry))
-        else:
-            done.append(entry)
-    return done
+        """The regular files in it that are the upper directory's own."""
+        return [
+            entry.path
+            for entry in self.entries
+            if entry.kind is Kind.FILE and entry.inode and not entry.source
+        ]
 
 
 class Walk:
@@ -88,6 +74,7 @@ class Walk:
         self._whole = whole
         self._plan = Plan()
         self._entered: set[str] = set()
+        self._outside: set[str] = set()
         self._refused: list[str] = []
 
     def plan(self, found: Iterable[Found], gone: Iterable[str] = ()) -> Plan:
@@ -106,7 +93,6 @@ class Walk:
         finally:
             descent.close()
         self._complain()
-        self._plan.entries = linked(self._plan.entries)
         return self._plan
 
     def _visit(self, descent: Descent, found: Found) -> None:
@@ -119,7 +105,7 @@ class Walk:
         elif found.kind == "s":
             self._skipped.add(path, "a socket")
         elif found.kind == "d":
-            if descent.to(path) is None:
+            if descent.to(path) is None and path not in self._outside:
                 self._plan.missing.add(path)
         elif (parent := descent.to(folder)) is None:
             self._plan.missing.add(path)
@@ -163,6 +149,7 @@ class Walk:
         found = os.fstat(descriptor)
         if found.st_dev != self._device:
             self._skipped.add(path, "on another file system")
+            self._outside.add(path)
             return False
         try:
             names = inodes.xattr_names(descriptor)
