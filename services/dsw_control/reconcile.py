@@ -252,7 +252,7 @@ class Reconciler:
         message = await sentence_for(control, row, step, facts)
         saving: Saving | None = None
         async with control.db.write() as session:
-            now = await session.get_one(Instance, row.id)
+            now = await session.get_one(Instance, row.id, with_for_update=True)
             if (now.desired, now.state, now.attempt) != (row.desired, row.state, row.attempt):
                 return
             if step.state is InstanceState.FAILED and now.failure:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,6 +44,9 @@ from dsw_control.engines.docker_thaw import Thaws
 from dsw_control.engines.memory_kills import MemoryKills
 
 STOP_SECONDS = 10
+CALLS_AT_ONCE = 32
+"""A push or a forecast takes its time; what has to be thawed must not wait for it."""
+
 UP = frozenset({"running", "paused", "restarting"})
 
 T = TypeVar("T")
@@ -58,6 +62,7 @@ class DockerEngine:
         self._settings = settings
         self._filters = {"label": [f"{LABEL_INSTALLATION}={settings.installation}"]}
         self._client: docker.DockerClient | None = None
+        self._threads = ThreadPoolExecutor(CALLS_AT_ONCE, "engine")
         self._agents = AgentContainers(settings)
         self._thaws = Thaws(settings)
         self._kills = MemoryKills()
@@ -249,6 +254,7 @@ class DockerEngine:
 
     async def close(self) -> None:
         """Close connections."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
         if self._client is not None:
             self._client.close()
 
@@ -273,12 +279,13 @@ class DockerEngine:
         return None
 
     async def _call(self, act: Callable[[docker.DockerClient], T]) -> T:
-        return await asyncio.to_thread(self._guarded, act)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._guarded, act)
 
     def _guarded(self, act: Callable[[docker.DockerClient], T]) -> T:
         try:
             if self._client is None:
-                self._client = docker.from_env(timeout=60)
+                self._client = docker.from_env(timeout=60, max_pool_size=CALLS_AT_ONCE)
             return act(self._client)
         except APIError as error:
             if error.status_code == 409:
