@@ -8,7 +8,7 @@ from dsw.units import format_duration, format_size
 PHASES = {
     SnapshotState.PREPARING: "looking for what changed",
     SnapshotState.COPYING: "copying files",
-    SnapshotState.FREEZING: "frozen, copying what changed meanwhile",
+    SnapshotState.FREEZING: "paused, reading what changed meanwhile",
     SnapshotState.PUSHING: "storing the image",
 }
 
@@ -57,6 +57,6 @@ def _end(snapshot: SnapshotView) -> str:
         return f"“{snapshot.name}” was not saved. {snapshot.message}".strip()
     facts = [snapshot.image_id or "", format_size(snapshot.bytes_done)]
     if snapshot.frozen_ms:
-        facts.append(f"frozen for {snapshot.frozen_ms / 1000:.2g} s")
+        facts.append(f"paused for {snapshot.frozen_ms / 1000:.2g} s")
     told = ", ".join(fact for fact in facts if fact)
     return f"Saved as image “{snapshot.name}” ({told}). {snapshot.message}".strip()

@@ -3,8 +3,11 @@
 import type {
   IApi,
   ICodeProgress,
+  IForecast,
   IMetrics,
+  IReport,
   ISnapshot,
+  ISnapshotAsk,
   ISnapshotRequest
 } from './tokens.js';
 
@@ -40,6 +43,10 @@ export class Api implements IApi {
     return this._call('GET', 'code');
   }
 
+  instance(): Promise<{ display_name: string }> {
+    return this._call('GET', 'instance');
+  }
+
   async snapshots(): Promise<ISnapshot[]> {
     const page = await this._call<{ items: ISnapshot[] }>('GET', 'snapshots');
     return page.items;
@@ -49,12 +56,21 @@ export class Api implements IApi {
     return this._call('GET', `snapshots/${encodeURIComponent(id)}`);
   }
 
+  forecast(ask: ISnapshotAsk): Promise<IForecast> {
+    return this._call('POST', 'snapshots/forecast', JSON.stringify(ask));
+  }
+
   save(request: ISnapshotRequest): Promise<ISnapshot> {
     return this._call('POST', 'snapshots', JSON.stringify(request));
   }
 
   cancel(id: string): Promise<ISnapshot> {
     return this._call('POST', `snapshots/${encodeURIComponent(id)}/cancel`);
+  }
+
+  async report(id: string): Promise<IReport> {
+    const path = `snapshots/${encodeURIComponent(id)}/report`;
+    return (await this._call<{ report: IReport }>('GET', path)).report;
   }
 
   private async _call<T>(

@@ -19,11 +19,12 @@ const saveAsImage: JupyterFrontEndPlugin<void> = {
   id: 'jupyterhub-dsw:save-as-image',
   description: 'Saves the running instance as an image of the catalog.',
   autoStart: true,
-  optional: [ICommandPalette, IMainMenu],
+  optional: [ICommandPalette, IMainMenu, IStatusBar],
   activate: (
     app: JupyterFrontEnd,
     palette: ICommandPalette | null,
-    menu: IMainMenu | null
+    menu: IMainMenu | null,
+    statusBar: IStatusBar | null
   ) => {
     const api = makeApi(app.serviceManager.serverSettings);
     const feature = new SaveAsImage(api, consoleUrl());
@@ -35,6 +36,13 @@ const saveAsImage: JupyterFrontEndPlugin<void> = {
     });
     palette?.addItem({ command, category: 'Workbench' });
     menu?.fileMenu.addGroup([{ command }], 40);
+    statusBar?.registerStatusItem('jupyterhub-dsw:saving', {
+      item: feature.status,
+      align: 'left',
+      rank: 101,
+      isActive: () => feature.status.isActive,
+      activeStateChanged: feature.status.activeStateChanged
+    });
     // Outside the workbench there is nothing to resume, and nothing to say about it.
     void app.restored.then(() => feature.resume()).catch(() => undefined);
   }

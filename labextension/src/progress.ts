@@ -1,18 +1,19 @@
 /** What is said of a snapshot in each of its states. */
 
-import { formatBytes, percent } from './format.js';
+import { formatBytes, formatDuration, percent, shorten } from './format.js';
 import type { ISnapshot, SnapshotState } from './tokens.js';
 
-/** A line for people. */
+/** A line for people, and the part that is done, 0 to 1, where it is known. */
 export interface IProgress {
-  kind: 'in-progress' | 'success' | 'error' | 'info';
+  kind: 'in-progress' | 'success' | 'warning' | 'error' | 'info';
   message: string;
+  share?: number;
 }
 
 const DOING: Partial<Record<SnapshotState, string>> = {
-  Preparing: 'preparing',
+  Preparing: 'looking for what changed',
   Copying: 'copying files',
-  Freezing: 'copying what changed meanwhile',
+  Freezing: 'paused, reading what changed meanwhile',
   Pushing: 'storing the image'
 };
 
@@ -20,24 +21,52 @@ export function hasEnded(snapshot: ISnapshot): boolean {
   return ['Saved', 'Failed', 'Cancelled'].includes(snapshot.state);
 }
 
+/** Lab cuts a notification after 140 characters: a long name must not push the figures out. */
+export function shown(name: string): string {
+  return `“${shorten(name, 40)}”`;
+}
+
 export function describe(snapshot: ISnapshot): IProgress {
-  const { name, message, bytes_done: done, bytes_total: total } = snapshot;
+  const { message } = snapshot;
+  const name = shown(snapshot.name);
   switch (snapshot.state) {
     case 'Saved':
-      return { kind: 'success', message: `Saved as image “${name}”` };
+      return { kind: 'success', message: `Saved as image ${name}` };
     case 'Failed':
       return {
         kind: 'error',
-        message: `“${name}” was not saved. ${message}`.trim()
+        message: `${name} was not saved. ${message}`.trim()
       };
     case 'Cancelled':
-      return { kind: 'info', message: `Saving “${name}” was cancelled` };
+      return { kind: 'info', message: `Saving ${name} was cancelled` };
   }
-  const doing = `Saving “${name}”: ${DOING[snapshot.state] ?? snapshot.state}`;
-  const bytes = total
-    ? `, ${formatBytes(done)} of ${formatBytes(total)} (${percent(done, total)} %)`
-    : done
-      ? `, ${formatBytes(done)}`
-      : '';
-  return { kind: 'in-progress', message: doing + bytes };
+  const doing = `Saving ${name}: ${DOING[snapshot.state] ?? snapshot.state}`;
+  return {
+    kind: 'in-progress',
+    message: [doing, ...amounts(snapshot)].join(', '),
+    ...shareOf(snapshot)
+  };
+}
+
+function amounts(snapshot: ISnapshot): string[] {
+  const { bytes_done: done, bytes_total: total, rate, seconds_left } = snapshot;
+  const parts = [];
+  if (total) {
+    const share = percent(done, total);
+    parts.push(`${formatBytes(done)} of ${formatBytes(total)} (${share} %)`);
+  } else if (done) {
+    parts.push(formatBytes(done));
+  }
+  if (rate) {
+    parts.push(`${formatBytes(rate)}/s`);
+  }
+  if (seconds_left !== null) {
+    parts.push(`${formatDuration(seconds_left)} left`);
+  }
+  return parts;
+}
+
+function shareOf(snapshot: ISnapshot): { share?: number } {
+  const { bytes_done: done, bytes_total: total } = snapshot;
+  return total ? { share: Math.min(1, done / total) } : {};
 }

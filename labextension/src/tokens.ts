@@ -6,10 +6,20 @@ export namespace CommandIds {
   export const createTerminal = 'terminal:create-new';
 }
 
+/** `consistent`: the image is the instance at one moment; `live`: it is never paused. */
+export type SnapshotMode = 'consistent' | 'live';
+
+/** What a forecast is asked for. */
+export interface ISnapshotAsk {
+  exclude: string[];
+}
+
 /** What is sent to save this instance. */
-export interface ISnapshotRequest {
+export interface ISnapshotRequest extends ISnapshotAsk {
   name: string;
   description: string;
+  mode: SnapshotMode;
+  tag: string | null;
 }
 
 export type SnapshotState =
@@ -21,7 +31,10 @@ export type SnapshotState =
   | 'Failed'
   | 'Cancelled';
 
-/** A snapshot and how far it is; bytes count the layer before compression. */
+/**
+ * A snapshot and how far it is; bytes count layers before compression, `rate` is in bytes a second,
+ * `frozen_ms` how long the instance stood still.
+ */
 export interface ISnapshot {
   id: string;
   name: string;
@@ -29,6 +42,44 @@ export interface ISnapshot {
   message: string;
   bytes_done: number;
   bytes_total: number | null;
+  rate: number | null;
+  seconds_left: number | null;
+  frozen_ms: number | null;
+}
+
+/** A path that is not part of an image, and why. */
+export interface ILeftOut {
+  path: string;
+  reason: string;
+}
+
+/** A package that was added (nothing before), removed (nothing after) or changed. */
+export interface IPackageChange {
+  manager: string;
+  name: string;
+  before: string | null;
+  after: string | null;
+}
+
+/** What a snapshot would ship: bytes before compression, entries, and what they are. */
+export interface IForecast {
+  size: number;
+  entries: number;
+  since: string | null;
+  folders: { path: string; size: number; entries: number }[];
+  packages: IPackageChange[];
+  left_out: ILeftOut[];
+  more_left_out: number;
+  refused: ILeftOut[];
+}
+
+/** What was found out while an image was saved. */
+export interface IReport {
+  frozen_ms: number;
+  changes: IPackageChange[];
+  left_out: ILeftOut[];
+  more_left_out: number;
+  findings: { path: string; line: number; kind: string }[];
 }
 
 /** One GPU: bytes, and per cent or nothing where it is not counted. */
@@ -65,6 +116,9 @@ export interface IApi {
   code(): Promise<ICodeProgress>;
   snapshots(): Promise<ISnapshot[]>;
   snapshot(id: string): Promise<ISnapshot>;
+  forecast(ask: ISnapshotAsk): Promise<IForecast>;
   save(request: ISnapshotRequest): Promise<ISnapshot>;
   cancel(id: string): Promise<ISnapshot>;
+  report(id: string): Promise<IReport>;
+  instance(): Promise<{ display_name: string }>;
 }

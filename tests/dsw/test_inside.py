@@ -87,7 +87,7 @@ def test_an_instance_saves_itself_and_waits_for_the_image(control: SavingControl
         },
     )
     assert (saved.state, saved.progress, saved.image_id) == (SnapshotState.SAVED, 1.0, IMAGE)
-    assert repr(saved) == f"Saved as image “环境 1” ({IMAGE}, 1 GiB, frozen for 0.21 s)."
+    assert repr(saved) == f"Saved as image “环境 1” ({IMAGE}, 1 GiB, paused for 0.21 s)."
     asked = len(control.calls)
     assert saved.wait().cancel().refresh().state == "Saved"
     assert len(control.calls) == asked
@@ -275,7 +275,7 @@ def test_a_script_without_a_terminal_prints_its_own_result_alone(control: Saving
         check=True,
     )
     assert done.stderr == ""
-    assert done.stdout == f"Saved as image “mine” ({IMAGE}, 1 GiB, frozen for 0.21 s).\n"
+    assert done.stdout == f"Saved as image “mine” ({IMAGE}, 1 GiB, paused for 0.21 s).\n"
 
 
 def test_a_terminal_shows_the_progress_and_then_what_was_saved(control: SavingControl) -> None:

@@ -86,16 +86,22 @@ class StandInControl:
     progress: dict[str, Any] = field(default_factory=dict)
     forecast: dict[str, Any] = field(default_factory=lambda: dict(FORECAST))
     report: dict[str, Any] = field(default_factory=lambda: dict(REPORT))
+    may_forecast: threading.Event = field(default_factory=threading.Event)
 
     def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
         """Status and body of one request below `/services/dsw/api`."""
         self.calls.append((method, path, body))
         if self.refusal:
             return self.refusal
+        if path.endswith("/forecast"):
+            self.may_forecast.wait(30)
         if method == "GET" and path == f"/snapshots/{OWN}":
             return 200, snapshot(OWN, **self.progress)
         routes: dict[tuple[str, str], tuple[int, Any]] = {
-            ("GET", f"/instances/{INSTANCE}"): (200, {"id": INSTANCE, "name": "train"}),
+            ("GET", f"/instances/{INSTANCE}"): (
+                200,
+                {"id": INSTANCE, "name": "train", "display_name": "Training"},
+            ),
             ("GET", f"/snapshots?instance={INSTANCE}"): (
                 200,
                 {"items": [snapshot(OWN, **self.progress)], "next": None},
@@ -150,6 +156,7 @@ def control(standing_control: StandInControl) -> StandInControl:
     standing_control.refusal = None
     standing_control.progress = {}
     standing_control.forecast, standing_control.report = dict(FORECAST), dict(REPORT)
+    standing_control.may_forecast.set()
     return standing_control
 
 

@@ -14,12 +14,34 @@ function answering(response: Response | Error) {
   return { api, calls };
 }
 
+const REQUEST = {
+  name: 'n',
+  description: '',
+  mode: 'live' as const,
+  tag: null,
+  exclude: ['*.ckpt']
+};
+
 test('save sends exactly the form', async () => {
   const { api, calls } = answering(Response.json({ id: 'snap-1' }));
-  await api.save({ name: 'n', description: '' });
+  await api.save(REQUEST);
+  assert.deepEqual(calls, [['POST', 'snapshots', JSON.stringify(REQUEST)]]);
+});
+
+test('a forecast is asked for what would be saved', async () => {
+  const { api, calls } = answering(Response.json({ size: 1 }));
+  await api.forecast({ exclude: ['/opt'] });
   assert.deepEqual(calls, [
-    ['POST', 'snapshots', '{"name":"n","description":""}']
+    ['POST', 'snapshots/forecast', '{"exclude":["/opt"]}']
   ]);
+});
+
+test('a report is unwrapped', async () => {
+  const { api, calls } = answering(
+    Response.json({ image_id: 'img-1', report: { frozen_ms: 5 } })
+  );
+  assert.deepEqual(await api.report('snap-1'), { frozen_ms: 5 });
+  assert.deepEqual(calls, [['GET', 'snapshots/snap-1/report', undefined]]);
 });
 
 test('a list is unwrapped, and an id cannot leave its place in the path', async () => {

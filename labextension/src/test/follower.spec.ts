@@ -12,7 +12,10 @@ function snapshot(state: SnapshotState, done = 0): ISnapshot {
     state,
     message: '',
     bytes_done: done,
-    bytes_total: 100
+    bytes_total: 100,
+    rate: null,
+    seconds_left: null,
+    frozen_ms: null
   };
 }
 
@@ -59,7 +62,7 @@ test('a snapshot is followed to its end and every change is shown once', async (
   assert.deepEqual(
     shown.map(({ kind, message }) => [kind, message.split(': ')[1]]),
     [
-      ['in-progress', 'preparing, 0 B of 100 B (0 %)'],
+      ['in-progress', 'looking for what changed, 0 B of 100 B (0 %)'],
       ['in-progress', 'copying files, 50 B of 100 B (50 %)'],
       ['success', undefined]
     ]

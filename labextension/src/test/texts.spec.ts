@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatBytes, formatShare, percent } from '../format.js';
+import {
+  count,
+  formatBytes,
+  formatDuration,
+  formatShare,
+  percent,
+  shorten
+} from '../format.js';
 import { describe } from '../progress.js';
 import type { IGpu, IMetrics, ISnapshot } from '../tokens.js';
 import { describeUsage, KillCounter } from '../usage.js';
@@ -20,6 +27,29 @@ test('bytes are read with one decimal at most', () => {
   );
 });
 
+test('durations are read in the unit that fits', () => {
+  assert.deepEqual([0.4, 40, 89, 90, 3600, 5400, 36000].map(formatDuration), [
+    '0 s',
+    '40 s',
+    '89 s',
+    '2 min',
+    '60 min',
+    '1.5 h',
+    '10 h'
+  ]);
+});
+
+test('what is counted and what is shortened', () => {
+  assert.deepEqual(
+    [count(1, 'path'), count(2, 'path'), count(31234, 'entry', 'entries')],
+    ['1 path', '2 paths', '31,234 entries']
+  );
+  assert.deepEqual(
+    [shorten('abc', 3), shorten('abcd', 3), shorten('環境環境', 3)],
+    ['abc', 'ab…', '環境…']
+  );
+});
+
 function saving(values: Partial<ISnapshot>): ISnapshot {
   return {
     id: 'snap-1',
@@ -28,6 +58,9 @@ function saving(values: Partial<ISnapshot>): ISnapshot {
     message: '',
     bytes_done: 0,
     bytes_total: null,
+    rate: null,
+    seconds_left: null,
+    frozen_ms: null,
     ...values
   };
 }
@@ -35,7 +68,7 @@ function saving(values: Partial<ISnapshot>): ISnapshot {
 test('progress names phase, bytes and per cent as far as they are known', () => {
   assert.deepEqual(describe(saving({ state: 'Preparing' })), {
     kind: 'in-progress',
-    message: 'Saving “mine”: preparing'
+    message: 'Saving “mine”: looking for what changed'
   });
   assert.equal(
     describe(saving({ bytes_done: 2048 })).message,
@@ -47,9 +80,43 @@ test('progress names phase, bytes and per cent as far as they are known', () => 
     ),
     {
       kind: 'in-progress',
-      message: 'Saving “mine”: storing the image, 256 MiB of 1 GiB (25 %)'
+      message: 'Saving “mine”: storing the image, 256 MiB of 1 GiB (25 %)',
+      share: 0.25
     }
   );
+});
+
+test('progress names rate and time left, and its share moves a bar', () => {
+  const progress = describe(
+    saving({
+      bytes_done: GIB / 2,
+      bytes_total: GIB,
+      rate: GIB / 8,
+      seconds_left: 4
+    })
+  );
+  assert.deepEqual(progress, {
+    kind: 'in-progress',
+    message:
+      'Saving “mine”: copying files, 512 MiB of 1 GiB (50 %), 128 MiB/s, 4 s left',
+    share: 0.5
+  });
+});
+
+test('a long name leaves room for the figures', () => {
+  const name = '環'.repeat(100);
+  const { message } = describe(
+    saving({
+      name,
+      state: 'Freezing',
+      bytes_done: 1023.9 * GIB,
+      bytes_total: 1024 * GIB,
+      rate: 1000,
+      seconds_left: 5000
+    })
+  );
+  assert.ok(message.length <= 140, message);
+  assert.match(message, /83 min left$/);
 });
 
 test('the end says what became of it', () => {
