@@ -5,7 +5,6 @@ Nothing found in a container is trusted: what cannot be read is as if it were no
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 from collections.abc import Iterable
@@ -15,6 +14,7 @@ from dsw.agent import REPORT_FILE, SBOM_FILE, AgentRequest
 from dsw.image_report import Finding, Forecast, ImageReport
 from dsw_agent import forecast as forecasts
 from dsw_agent import packages, sbom
+from dsw_agent.descent import Descent
 from dsw_agent.exclusions import RUNTIME
 from dsw_agent.failures import FailureReason, SnapshotFailed
 from dsw_agent.image_config import BaseConfig
@@ -61,12 +61,10 @@ def _refusal(findings: list[Finding]) -> SnapshotFailed:
 def write(request: AgentRequest, folder: Path, facts: ImageReport) -> None:
     """Write the report, which is `facts` and what is found out here, and the SBOM into a folder."""
     with open_layers([request.upper, *request.lowers]) as roots:
-        layers = Layers(roots)
         env = BaseConfig(request.base_config).env
-        where = packages.places(layers, _met(roots[0]), env)
-        new = 1 + min(request.base_saved, len(request.lowers))
-        before, after = packages.Inventory(roots, new, where).both()
-        system = _system(layers)
+        new = 1 + request.base_saved
+        before, after = packages.Inventory(roots, new, _met(roots[0]), env).both()
+        system = _system(Layers(roots))
     report = facts.model_copy(
         update={
             "packages": packages.shown(after),
@@ -100,14 +98,23 @@ def _system(layers: Layers) -> dict[str, str]:
 def _met(root: int) -> list[str]:
     """The folders in an upper directory in which packages are listed."""
     found: list[str] = []
-    walk = os.fwalk(".", dir_fd=root)
-    for where, folders, _, _ in itertools.islice(walk, _MOST_FOLDERS):
-        path = where[2:]
-        found += [os.path.join(path, name) for name in folders if name in _LISTS]
-        deeper = path.count("/") < _DEEPEST
-        folders[:] = [
-            name
-            for name in folders
-            if deeper and name not in _LISTS and os.path.join(path, name) not in RUNTIME
-        ]
+    descent = Descent(root, lambda *_: True)
+    waiting = [""]
+    try:
+        for _ in range(_MOST_FOLDERS):
+            if not waiting:
+                break
+            path = waiting.pop()
+            if (directory := descent.to(path)) is None:
+                continue  # Gone, or something else by now.
+            with os.scandir(directory) as entries:
+                names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+            for name in names:
+                below = f"{path}/{name}" if path else name
+                if name in _LISTS:
+                    found.append(below)
+                elif path.count("/") < _DEEPEST and below not in RUNTIME:
+                    waiting.append(below)
+    finally:
+        descent.close()
     return found
