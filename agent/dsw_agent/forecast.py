@@ -10,7 +10,7 @@ from dsw_agent import index, packages
 from dsw_agent.exclusions import Exclusions
 from dsw_agent.failures import Cancellation, FailureReason, SnapshotFailed
 from dsw_agent.image_config import BaseConfig
-from dsw_agent.merged import Layers, open_layers
+from dsw_agent.merged import open_layers
 from dsw_agent.scan import scan
 from dsw_agent.tally import SHOWN, Tally
 
@@ -25,8 +25,8 @@ def forecast(request: AgentRequest) -> Forecast:
     try:
         with open_layers([request.upper, *request.lowers]) as roots:
             tally, since = _tally(request, roots[0])
-            where = packages.places(Layers(roots), tally.package_places(), base.env)
-            before, after = packages.Inventory(roots, 1, where).both()
+            met = tally.package_places()
+            before, after = packages.Inventory(roots, 1, met, base.env).both()
     except OSError as error:
         raise SnapshotFailed(
             FailureReason.UPPER_UNREADABLE,

@@ -33,7 +33,7 @@ _KNOWN = (
 )
 _OF_PREFIX = ("lib/python3*/site-packages", "conda-meta")
 _PREFIX_VARIABLES = ("VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DIR")
-_MOST_PLACES = 300
+_MOST_PLACES = 1000
 _MOST_PACKAGES = 20_000
 _METADATA_MAX = 1024**2
 _STATUS_MAX = 64 * 1024**2
@@ -52,17 +52,6 @@ class Installed(NamedTuple):
     version: str
 
 
-def places(layers: Layers, met: Iterable[str], env: Iterable[str] = ()) -> list[str]:
-    """Folders where packages are listed.
-
-    `met` are paths of folders in the container's own files, `env` lines of the image's environment.
-    """
-    patterns = [*_KNOWN, *(f"{prefix}/{end}" for prefix in _prefixes(env) for end in _OF_PREFIX)]
-    known = {place for pattern in patterns for place in layers.expand(pattern)}
-    known |= {path for path in met if path.rpartition("/")[2] in (*SITES, CONDA)}
-    return sorted(known)[:_MOST_PLACES]
-
-
 def _prefixes(env: Iterable[str]) -> set[str]:
     prefixes = set()
     for line in env:
@@ -76,13 +65,27 @@ def _prefixes(env: Iterable[str]) -> set[str]:
 
 
 class Inventory:
-    """What is installed in a stack of layers, and in what lies below its topmost `new` layers."""
+    """What is installed in a stack of layers, and in what lies below its topmost `new` layers.
 
-    def __init__(self, roots: Sequence[int], new: int, where: Sequence[str]) -> None:
+    `met` are paths of folders in the container's own files, `env` lines of the image's environment.
+    """
+
+    def __init__(
+        self, roots: Sequence[int], new: int, met: Iterable[str], env: Iterable[str]
+    ) -> None:
         self._all = Layers(roots)
         self._below = Layers(roots[new:]) if roots[new:] else None
         self._new = new
-        self._where = where
+        self._where = self._places(met, env)
+
+    def _places(self, met: Iterable[str], env: Iterable[str]) -> list[str]:
+        """Folders where packages are or were listed."""
+        ends = (f"{prefix}/{end}" for prefix in _prefixes(env) for end in _OF_PREFIX)
+        patterns = [*_KNOWN, *ends]
+        stacks = [self._all, self._below] if self._below else [self._all]
+        known = {path for tree in stacks for each in patterns for path in tree.expand(each)}
+        known |= {path for path in met if path.rpartition("/")[2] in (*SITES, CONDA)}
+        return sorted(known)[:_MOST_PLACES]
 
     def both(self) -> tuple[list[Installed], list[Installed]]:
         """What is installed below, and what is installed in all."""
