@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dsw.errors import Conflict, NotFound
@@ -20,7 +21,14 @@ from dsw_control.context import Control
 from dsw_control.instances import create_instance
 from dsw_control.plans import plan_of
 from dsw_control.records.idempotency import Once
-from dsw_control.store.tables import CodeSource, Image, ImageRecord, Instance, Workspace
+from dsw_control.store.tables import (
+    CodeSource,
+    Image,
+    ImageRecord,
+    Instance,
+    Snapshot,
+    Workspace,
+)
 
 
 async def record_of(session: AsyncSession, control: Control, row: Instance) -> RestoreRecord:
@@ -43,9 +51,10 @@ async def record_of(session: AsyncSession, control: Control, row: Instance) -> R
 
 
 async def report_of(control: Control, caller: Caller, image_id: str) -> ImageReportView:
-    """What was found out about a saved image."""
-    not_from_an_instance(caller)
+    """What was found out about a saved image; an instance learns it of those saved from it."""
     async with control.db.read() as session:
+        if caller.server is not None:
+            await _check_is_its_own(session, caller, image_id)
         record = await _record(session, await seen(session, caller, image_id))
     return ImageReportView(
         image_id=record.image_id,
@@ -89,6 +98,21 @@ async def restore(
         start=body.start,
     )
     return await create_instance(control, caller, create, once)
+
+
+async def _check_is_its_own(session: AsyncSession, caller: Caller, image_id: str) -> None:
+    query = (
+        select(ImageRecord.image_id)
+        .join(Snapshot, Snapshot.id == ImageRecord.snapshot_id)
+        .join(Instance, Instance.id == Snapshot.instance_id)
+        .where(
+            ImageRecord.image_id == image_id,
+            Instance.owner == caller.name,
+            Instance.name == caller.server,
+        )
+    )
+    if await session.scalar(query) is None:
+        raise no_image(image_id)
 
 
 async def _record(session: AsyncSession, row: Image) -> ImageRecord:

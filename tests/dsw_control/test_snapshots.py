@@ -123,9 +123,18 @@ async def test_a_report_is_for_those_who_see_the_image(desk: Desk, who: str) -> 
     for part in ("report", "sbom"):
         answer = await desk.api.send(who, "GET", f"/images/{done['image_id']}/{part}")
         assert answer.status_code == 404, answer.text
-    server = instance_token(OWNER, "train")
-    answer = await desk.api.send(server, "GET", f"/images/{done['image_id']}/report")
-    assert answer.status_code == 403
+
+
+async def test_an_instance_learns_what_is_reported_of_images_saved_from_it(desk: Desk) -> None:
+    item = await desk.instance()
+    done = await desk.saved(item)
+    path = f"/images/{done['image_id']}"
+    own = instance_token(OWNER, (await desk.instance_row(item)).name)
+    assert (await desk.api.ok(own, "GET", f"{path}/report"))["snapshot_id"] == done["id"]
+    assert (await desk.api.send(own, "GET", f"{path}/sbom")).status_code == 403
+    for other in (instance_token(OWNER, "another"), instance_token(MATE, "train")):
+        assert (await desk.api.send(other, "GET", f"{path}/report")).status_code == 404
+    assert (await desk.api.send(own, "GET", f"/images/{desk.image}/report")).status_code == 404
 
 
 async def test_an_image_that_was_not_saved_here_has_no_report(desk: Desk) -> None:
