@@ -31,7 +31,7 @@ LOOK = (
     ("!ls /etc/debian_version", "No such file"),
     ("!cat note.txt; echo from the second > answer.txt", "from the first"),
 )
-PHASES = ["Preparing", "Copying", "Storing the image", "Saved"]
+PHASES = ["Preparing", "Copying", "Paused for a moment", "Storing the image", "Saved"]
 BYTES = re.compile(r"\d MiB of \d+")
 CHUNK = 1 << 20
 
@@ -57,6 +57,7 @@ def test_what_is_installed_in_one_instance_is_there_in_the_next(
     first = instance(admin, FIRST)
     assert workbench.execute(first, "cat", "/mnt/workspace/answer.txt") == "from the second\n"
     no_secret_of_it_is_in_the_image(workbench, admin, first)
+    its_report_is_shown(console)
 
     console.new_instance("One too many", "small", "base")
     console.is_in("one-too-many", "Queuing")
@@ -98,6 +99,11 @@ def save_it(console: Console, picture: Picture) -> None:
     """From the console, with the progress that the page shows."""
     console.press(FIRST, "Save as image")
     console.page.get_by_label("Image name").fill(SAVED_AS)
+    forecast = console.page.get_by_test_id("forecast")
+    expect(forecast).to_contain_text(re.compile(r"2\d\d\.\d MiB in [\d,]+ entries"))
+    forecast.get_by_role("button", name="Packages").click()
+    expect(forecast).to_contain_text("+ pip cowsay")
+    expect(forecast).to_contain_text("+ apt figlet")
     shown = record(console.page, "[data-testid=snapshot-status]")
     console.page.get_by_role("button", name="Save image").click()
     status = console.page.get_by_test_id("snapshot-status")
@@ -113,6 +119,23 @@ def save_it(console: Console, picture: Picture) -> None:
     percents = [int(found) for text in shown for found in re.findall(r"(\d+)%", text)]
     assert percents == sorted(percents), shown
     assert any(0 < percent < 100 for percent in percents), shown
+
+
+def its_report_is_shown(console: Console) -> None:
+    """What the image has beyond the one below it, among the images."""
+    console.view("Images")
+    console.page.get_by_role("link", name=SAVED_AS).click()
+    report = console.page.get_by_test_id("image-report")
+    expect(report).to_contain_text("the instance paused for 0.")
+    report.get_by_role("button", name="Packages").click()
+    report.get_by_role("searchbox", name="Search packages").fill("cowsay")
+    expect(report.get_by_role("listitem")).to_have_count(1)
+    with console.page.expect_download() as download:
+        report.get_by_role("link", name="Package list").click()
+    listed = json.loads(download.value.path().read_text())
+    assert "cowsay" in {item["name"] for item in listed["components"]}
+    console.page.get_by_role("button", name="Close").first.click()
+    console.view("Instances")
 
 
 def no_secret_of_it_is_in_the_image(workbench: TestBench, admin: User, first: Any) -> None:

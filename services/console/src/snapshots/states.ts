@@ -6,7 +6,7 @@ import type { Tone } from "../instances/states";
 const LOOKS: Record<SnapshotState, { label: string; tone: Tone }> = {
   Preparing: { label: "Preparing", tone: "busy" },
   Copying: { label: "Copying", tone: "busy" },
-  Freezing: { label: "Freezing", tone: "busy" },
+  Freezing: { label: "Paused for a moment", tone: "busy" },
   Pushing: { label: "Storing the image", tone: "busy" },
   Saved: { label: "Saved", tone: "good" },
   Failed: { label: "Failed", tone: "bad" },
