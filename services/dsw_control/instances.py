@@ -13,13 +13,11 @@ from dsw.errors import Conflict
 from dsw.instances import (
     AT_REST,
     IS_STARTING,
-    IS_UP,
     Desired,
     InstanceChange,
     InstanceCreate,
     InstanceStart,
     InstanceState,
-    InstanceStop,
     InstanceView,
 )
 from dsw.names import check_server_name, server_name
@@ -42,7 +40,7 @@ from dsw_control.capacity.groups import group_for
 from dsw_control.context import Control
 from dsw_control.etags import check_match
 from dsw_control.history import add_event, tell
-from dsw_control.instance_rows import cancel_snapshots, is_being_saved, new_row, spec_named, want
+from dsw_control.instance_rows import is_being_saved, new_row, spec_named, want
 from dsw_control.records.audit import record
 from dsw_control.records.idempotency import Once, earlier, remember
 from dsw_control.records.storage import check_storage
@@ -141,13 +139,13 @@ async def create_instance(
                 row = await _new_instance(session, control, caller, workspace, body)
                 row.priority = _priority(workspace, found, body.priority)
                 remember(session, control, once, row.id)
-                _record(session, control, caller, row, "create")
+                record_act(session, control, caller, row, "create")
                 if body.start:
                     await begin(session, control, row, body.queue)
                 event = add_event(session, control, row)
     except IntegrityError as error:
         raise _name_taken(body.name or body.display_name or "") from error
-    return _told(control, row, event)
+    return told(control, row, event)
 
 
 async def _new_instance(
@@ -206,12 +204,12 @@ async def start_instance(
             row.priority = _priority(workspace, found, how.priority)
         image = await session.get_one(Image, row.image_id)
         await check_start(session, row.owner, workspace, Spec.model_validate(row.spec), image)
-        _record(session, control, caller, row, "start")
+        record_act(session, control, caller, row, "start")
         await begin(session, control, row, how.queue)
         if await is_being_saved(session, row.id):
             row.message = "It starts when it has been saved as an image."
         event = add_event(session, control, row)
-    return _told(control, row, event)
+    return told(control, row, event)
 
 
 async def begin(session: AsyncSession, control: Control, row: Instance, wait: bool = True) -> None:
@@ -219,58 +217,6 @@ async def begin(session: AsyncSession, control: Control, row: Instance, wait: bo
     want(control, row, Desired.RUNNING, InstanceState.CREATING)
     row.asked, row.attempts, row.failure = False, 0, ""
     await queue.enter(session, control, row, wait)
-
-
-async def stop_instance(
-    control: Control, caller: Caller, instance_id: str, how: InstanceStop | None = None
-) -> InstanceView:
-    """Want it stopped. Stopping what is stopped, or stopping, changes nothing."""
-    down = (Desired.STOPPED, InstanceState.STOPPING)
-    return await _want_down(control, caller, instance_id, down, how or InstanceStop())
-
-
-async def delete_instance(control: Control, caller: Caller, instance_id: str) -> InstanceView:
-    """Want it gone, with all that was installed in it. What is on the NAS stays."""
-    down = (Desired.DELETED, InstanceState.DELETING)
-    return await _want_down(control, caller, instance_id, down, InstanceStop())
-
-
-async def _want_down(
-    control: Control,
-    caller: Caller,
-    instance_id: str,
-    down: tuple[Desired, InstanceState],
-    how: InstanceStop,
-) -> InstanceView:
-    not_from_an_instance(caller)
-    desired, state = down
-    async with control.db.write() as session:
-        row = await visible_instance(session, caller, instance_id, Action.INSTANCE_MANAGE_ALL)
-        if how.save:
-            await _check_saving(session, control, caller, row)
-        if row.desired in (desired, Desired.DELETED):
-            return instance_view(control, row)
-        await cancel_snapshots(session, row)
-        row.save_now = how.save
-        want(control, row, desired, state)
-        _record(session, control, caller, row, "stop" if desired is Desired.STOPPED else "delete")
-        event = add_event(session, control, row)
-    return _told(control, row, event)
-
-
-async def _check_saving(
-    session: AsyncSession, control: Control, caller: Caller, row: Instance
-) -> None:
-    """Whether a stop may save it, asked before anything stops."""
-    await require(session, caller, row.workspace_id, Action.SNAPSHOT_OWN)
-    if not control.engine.isolated:
-        await control.engine.snapshot_source(row.id)
-    if row.state not in IS_UP:
-        raise Conflict(
-            f"{row.display_name!r} is {row.state}.",
-            "A stop saves what is Running; what is Stopped or Failed can be saved as it is.",
-        )
-    await check_storage(session, control, row.workspace_id)
 
 
 async def change_instance(
@@ -295,7 +241,7 @@ async def change_instance(
             await _change_place(session, control, caller, row, body)
             await _change_environment(session, control, caller, row, body)
         changed = sorted(body.model_dump(exclude_defaults=True))
-        _record(session, control, caller, row, "change", changed=changed)
+        record_act(session, control, caller, row, "change", changed=changed)
     tell(control, row)
     return instance_view(control, row)
 
@@ -364,7 +310,7 @@ def _name_taken(name: str) -> Conflict:
     return Conflict(f"You have an instance named {name[:60]!r}.", "Choose another name.")
 
 
-def _record(
+def record_act(
     session: AsyncSession,
     control: Control,
     caller: Caller,
@@ -372,12 +318,13 @@ def _record(
     did: str,
     **detail: object,
 ) -> None:
+    """Note in the audit log what was done to an instance, one's own or another's."""
     own = caller.name == row.owner
     action = Action.INSTANCE_USE_OWN if own else Action.INSTANCE_MANAGE_ALL
     record(session, control, caller, action, (row.id, row.workspace_id), did=did, **detail)
 
 
-def _told(control: Control, row: Instance, event: Event) -> InstanceView:
+def told(control: Control, row: Instance, event: Event) -> InstanceView:
     """After the commit: the change is told, the loops look, the caller sees."""
     tell(control, row, event)
     control.wake.set()

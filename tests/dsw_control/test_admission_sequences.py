@@ -15,7 +15,7 @@ from tests.dsw_control.starts import GPUS, SPECS, create, end
 
 from dsw.errors import QuotaExceeded
 from dsw.instances import AT_REST, InstanceState
-from dsw_control import instances
+from dsw_control import instance_ends, instances
 from dsw_control.auth import Caller
 from dsw_control.capacity import queue, reaper
 from dsw_control.context import Control
@@ -116,7 +116,7 @@ def _on_row(control: Control, row: Instance, what: str, how: Any) -> Awaitable[o
         return instances.start_instance(control, caller, row.id)
     if what == "end":
         return end(control, row.id, how)
-    return instances.stop_instance(control, caller, row.id)
+    return instance_ends.stop_instance(control, caller, row.id)
 
 
 async def end_all(control: Control) -> None:

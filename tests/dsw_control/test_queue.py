@@ -13,7 +13,7 @@ from tests.dsw_control.starts import GPUS, ROOMY, create, end, row_of
 from dsw.errors import Forbidden, Invalid, NotFound
 from dsw.instances import Desired, InstanceState, InstanceView
 from dsw.queueing import QueueMove
-from dsw_control import instances
+from dsw_control import instance_ends, instances
 from dsw_control.auth import Caller
 from dsw_control.capacity import desk, queue
 from dsw_control.context import Control
@@ -135,7 +135,7 @@ async def test_without_past_runs_there_is_no_estimate(make_control: MakeControl)
 async def test_a_stop_takes_one_out_of_the_queue(make_control: MakeControl) -> None:
     control, _ = await one_gpu(make_control)
     first, second, third = await waiting(control, "ada", "bob", "eve")
-    await instances.stop_instance(control, Caller(name="bob"), second.id)
+    await instance_ends.stop_instance(control, Caller(name="bob"), second.id)
     await end(control, first.id, STOPPED)
     await queue.turn(control)
     assert (await row_of(control, third.id)).state == ALLOCATING

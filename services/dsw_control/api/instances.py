@@ -20,7 +20,7 @@ from dsw.instances import (
 from dsw.names import id_pattern
 from dsw.roles import Action
 from dsw.snapshots import SnapshotAsk, SnapshotCreate, SnapshotView
-from dsw_control import instances, snapshot_forecasts, snapshots
+from dsw_control import instance_ends, instances, snapshot_forecasts, snapshots
 from dsw_control.api.conditions import IfMatch, tagged
 from dsw_control.api.dependencies import CallerDep, ControlDep, OnceDep, PageDep, does
 from dsw_control.api.schemas import Page
@@ -101,7 +101,7 @@ async def delete_instance(
     control: ControlDep, caller: CallerDep, instance_id: InstanceId
 ) -> InstanceView:
     """Delete an instance with what was installed in it; `/mnt/workspace` stays."""
-    return await instances.delete_instance(control, caller, instance_id)
+    return await instance_ends.delete_instance(control, caller, instance_id)
 
 
 @router.post("/{instance_id}/start", status_code=202, **does(Action.INSTANCE_USE_OWN))
@@ -123,7 +123,7 @@ async def stop_instance(
     body: InstanceStop | None = None,
 ) -> InstanceView:
     """Stop an instance; its container and what was installed in it stay."""
-    return await instances.stop_instance(control, caller, instance_id, body)
+    return await instance_ends.stop_instance(control, caller, instance_id, body)
 
 
 async def require_visible(control: ControlDep, caller: CallerDep, instance_id: InstanceId) -> None:
