@@ -202,7 +202,7 @@ def _measure(
                     "Make it smaller, or ask an administrator for more disk."
                 )
             digest.update(part)
-    except (IsalError, zlib.error, zstandard.ZstdError) as error:
+    except (IsalError, zlib.error, zstandard.ZstdError) as error:  # type: ignore[misc]
         raise BadArchive("A layer of the image cannot be unpacked: it is damaged.") from error
     if f"sha256:{digest.hexdigest()}" != diff_id:
         raise BadArchive("A layer of the image is not the one that its configuration names.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from dsw.agent import AgentReport, AgentRequest
+from dsw.archives import ArchiveRequest, ArchiveResult, ArchiveStep
 from dsw.base import Model
 from dsw.image_config import ImageConfig
 from dsw.image_report import Forecast
@@ -55,11 +56,35 @@ class AgentStatus(Model):
     exit_code: int | None = None
 
 
+class HelperStatus(Model):
+    """Which step a helper does, and its result once it has ended."""
+
+    step: ArchiveStep
+    result: ArchiveResult | None = None
+
+
+class Archives(Protocol):
+    """What control asks of an engine to move archives. Failures are `DswError`."""
+
+    async def start(self, transfer_id: str, asked: ArchiveRequest, auth: str) -> None:
+        """Start a helper in the transfer's folder; `auth` is a registry's login for it."""
+
+    async def status(self, transfer_id: str) -> HelperStatus | None:
+        """How far the transfer's helper is; None without one."""
+
+    async def remove(self, transfer_id: str) -> None:
+        """End the transfer's helper and clean up after it; none is no error."""
+
+    async def ids(self) -> list[str]:
+        """The transfers that have a helper."""
+
+
 class Engine(Protocol):
     """What control asks of an engine. All failures are `DswError`."""
 
     kind: str
     isolated: bool
+    archives: Archives | None
 
     async def capacity(self) -> Capacity:
         """What the engine's host has: cores, memory, GPUs."""

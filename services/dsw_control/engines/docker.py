@@ -34,11 +34,13 @@ from dsw.settings import Settings
 from dsw_control.engines import nvml
 from dsw_control.engines.base import (
     AgentStatus,
+    Archives,
     EngineImage,
     Exit,
     SnapshotSource,
 )
 from dsw_control.engines.docker_agent import AgentContainers
+from dsw_control.engines.docker_archives import DockerArchives
 from dsw_control.engines.docker_source import source_of
 from dsw_control.engines.docker_thaw import Thaws
 from dsw_control.engines.memory_kills import MemoryKills
@@ -64,6 +66,7 @@ class DockerEngine:
         self._client: docker.DockerClient | None = None
         self._threads = ThreadPoolExecutor(CALLS_AT_ONCE, "engine")
         self._agents = AgentContainers(settings)
+        self.archives: Archives | None = DockerArchives(settings, self._call)
         self._thaws = Thaws(settings)
         self._kills = MemoryKills()
 

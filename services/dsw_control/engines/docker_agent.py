@@ -73,7 +73,7 @@ class AgentContainers:
         mounts.append(Mount("/request", str(folder), type="bind", read_only=True))
         environment = {}
         if saves and request.target.kind == "engine":
-            mounts.append(Mount(SOCKET, _socket_path(client), type="bind"))
+            mounts.append(Mount(SOCKET, socket_path(client), type="bind"))
         elif self._settings.images.ca_file:
             source = str(bundle_path(self._settings))
             mounts.append(Mount(BUNDLE, source, type="bind", read_only=True))
@@ -222,7 +222,7 @@ def write_private(path: Path, request: AgentRequest) -> None:
         file.write(request.model_dump_json())
 
 
-def _socket_path(client: docker.DockerClient) -> str:
+def socket_path(client: docker.DockerClient) -> str:
     """The engine's own socket on its host."""
     url = str(client.api.base_url)
     return url.removeprefix("http+unix://").removeprefix("unix://") if "unix" in url else SOCKET

@@ -13,7 +13,7 @@ from dsw.lifecycle import ContainerView
 from dsw.plan import RegistryLogin
 from dsw.resources import Capacity
 from dsw.settings import Settings
-from dsw_control.engines.base import (
+from dsw_control.engines.base import Archives, (
     AgentStatus,
     EngineImage,
     Exit,
@@ -26,6 +26,7 @@ class ProcessEngine:
 
     kind = "process"
     isolated = False
+    archives: Archives | None = None
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
