@@ -61,7 +61,7 @@ def _prefixes(env: Iterable[str]) -> set[str]:
         elif name == "PATH":
             prefixes |= {posixpath.dirname(path) for path in value.split(":")[:50]}
     plain = {posixpath.normpath(prefix).strip("/") for prefix in prefixes if prefix[:1] == "/"}
-    return {prefix for prefix in plain if prefix and "*" not in prefix}
+    return {prefix for prefix in plain if prefix and prefix.isprintable() and "*" not in prefix}
 
 
 class Inventory:

@@ -19,7 +19,8 @@ def reading(root: int) -> Iterator[Read]:
 
     def read(path: str, limit: int) -> bytes | None:
         where, _, name = path.rpartition("/")
-        folder = None if ".." in path.split("/") else descent.to(where)
+        named_well = "\0" not in path and ".." not in path.split("/")
+        folder = descent.to(where) if named_well else None
         if folder is None:
             return None
         try:

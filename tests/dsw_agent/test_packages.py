@@ -105,7 +105,7 @@ def test_the_environment_names_further_places(layers: list[Path]) -> None:
     assert installed(layers, [])[1] == []
     assert installed(layers, [], ("PATH=/usr/bin:/srv/tools/bin",))[1] == [("pip", "a", "1")]
     assert installed(layers, [], ("VIRTUAL_ENV=/srv/tools",))[1] == [("pip", "a", "1")]
-    assert installed(layers, [], ("VIRTUAL_ENV=/../../srv/*", "PATH=:"))[1] == []
+    assert installed(layers, [], ("VIRTUAL_ENV=/../../srv/*", "PATH=:/a\0/b:/\ud800/b"))[1] == []
 
 
 def test_what_conda_installed_is_not_listed_as_pip_s_too(layers: list[Path]) -> None:
