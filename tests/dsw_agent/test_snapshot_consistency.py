@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 from docker import DockerClient
-from tests.dsw_agent.boxes import Box, Outcome, a_request
+from tests.dsw_agent.boxes import Box, a_box, a_request, finish, start_agent
 from tests.dsw_agent.pairs import a_writer, count, torn
 from tests.dsw_agent.stored_images import saved_files
 from tests.dsw_agent.test_snapshot_registry import a_target, push_base
@@ -35,8 +35,7 @@ class Busy:
     box: Box
     registry: RegistryServer
     base: str
-    work: Path
-    save: Callable[..., Outcome]
+    folder: Path
     freezer: Path
     previous: PreviousSnapshot | None = field(default=None)
 
@@ -47,39 +46,42 @@ class Busy:
             "snapshot_id": snapshot_id,
             "container": self.box.container.id,
             "freezer": str(self.freezer),
-            "work": str(self.work),
+            "work": str(self.folder / "work"),
             "previous": self.previous,
         }
         target = a_target(self.base, tag=snapshot_id)
-        done = self.save(a_request(self.box, target, **values | changes))
+        request = a_request(self.box, target, **values | changes)
+        done = finish(start_agent(request, self.folder))
         assert done.code == 0, (done.last, done.errors)
-        (self.work / snapshot_id / INDEX_FILE).rename(self.work / INDEX_FILE)
+        work = self.folder / "work"
+        (work / snapshot_id / INDEX_FILE).rename(work / INDEX_FILE)
         self.previous = PreviousSnapshot(snapshot_id=snapshot_id, image=done.last.image)
         files = saved_files(self.registry, done.last.image)
         below = f"{FOLDER}/"
         return {path[len(below) :]: files[path] for path in files if path.startswith(below)}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def busy(
-    engine: DockerClient, box: Box, save: Callable[..., Outcome], tmp_path: Path
+    engine: DockerClient, debian_image: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Busy]:
     """It has written for a while already."""
+    tmp_path = tmp_path_factory.mktemp("busy")
     registry = RegistryServer(tmp_path / "registry")
     registry.start()
-    base = push_base(engine, box.container.attrs["Image"], registry.address)
-    folder = box.root / FOLDER
-    for number in range(200):
-        path = folder / f"between/{number}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(os.urandom(10_000))
-    freezer = running_freezer(box.container.attrs)
-    assert freezer is not None
-    (tmp_path / "work").mkdir()
     try:
-        with a_writer(folder, freezer):
-            eventually((folder / "z-replaced").exists)
-            yield Busy(box, registry, base, tmp_path / "work", save, freezer)
+        base = push_base(engine, debian_image, registry.address)
+        with a_box(engine, debian_image) as box:
+            folder = box.root / FOLDER
+            for number in range(200):
+                path = folder / f"between/{number}"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(os.urandom(10_000))
+            freezer = running_freezer(box.container.attrs)
+            assert freezer is not None
+            with a_writer(folder, freezer):
+                eventually((folder / "z-replaced").exists)
+                yield Busy(box, registry, base, tmp_path, freezer)
     finally:
         registry.stop()
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from docker import DockerClient
 from tests.dsw_agent.boxes import LABEL, Box, a_box
+from tests.dsw_agent.entries import Tree, differences, read_tree
 from tests.dsw_agent.test_snapshot_registry import push_base
 from tests.dsw_agent.torture import TIMES, mutate, plant
-from tests.dsw_agent.trees import Tree, differences, read_tree
 from tests.registries import RegistryServer
 from tests.saving import Saver
 from tests.workbenches import docker
