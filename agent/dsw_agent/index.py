@@ -10,6 +10,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from isal import igzip, igzip_lib
 from pydantic import ValidationError
@@ -23,7 +24,7 @@ from dsw_agent.scan import Scan
 from dsw_agent.skipped import Skipped
 
 VERSION = 1
-_DAMAGED: type[Exception] = igzip_lib.IsalError
+_DAMAGED = cast("type[Exception]", igzip_lib.IsalError)
 
 
 class Head(Model):

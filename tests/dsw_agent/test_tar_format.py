@@ -11,14 +11,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.dsw_agent.plans import a_plan
 
 from dsw_agent import tar_format
-from dsw_agent.exclusions import Exclusions
 from dsw_agent.failures import Cancellation
 from dsw_agent.layer import SLACK, Layer
 from dsw_agent.skipped import Skipped
 from dsw_agent.tar_format import Entry, Kind
-from dsw_agent.walk import Walk
 
 PARTS = (
     st.binary(min_size=1, max_size=255)
@@ -95,9 +94,9 @@ TREES = st.dictionaries(
 
 
 @settings(max_examples=60, deadline=None)
-@given(tree=TREES, fixed=st.booleans())
+@given(tree=TREES, exact=st.booleans())
 def test_a_layer_is_exactly_as_long_as_planned(
-    tree: dict[str, int | str | None], fixed: bool
+    tree: dict[str, int | str | None], exact: bool
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for path, what in tree.items():
@@ -105,12 +104,12 @@ def test_a_layer_is_exactly_as_long_as_planned(
         root = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             skipped = Skipped()
-            plan = Walk(root, Exclusions(), skipped, Cancellation()).plan()
-            layer = Layer(root, plan, skipped, Cancellation(), lambda _: None, fixed)
+            plan = a_plan(root, skipped, whole=exact)
+            layer = Layer([root], plan, skipped, Cancellation(), lambda _: None, exact)
             content = b"".join(layer)
         finally:
             os.close(root)
-        assert len(content) == layer.size == plan.size + (SLACK if fixed else 0)
+        assert len(content) == layer.size == layer.planned + (SLACK if exact else 0)
         assert skipped.lines() == []
         with tarfile.open(fileobj=io.BytesIO(content)) as archive:
             assert len(archive.getmembers()) == len(plan.entries) == count(Path(folder))
