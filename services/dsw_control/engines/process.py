@@ -13,8 +13,9 @@ from dsw.lifecycle import ContainerView
 from dsw.plan import RegistryLogin
 from dsw.resources import Capacity
 from dsw.settings import Settings
-from dsw_control.engines.base import Archives, (
+from dsw_control.engines.base import (
     AgentStatus,
+    Archives,
     EngineImage,
     Exit,
     SnapshotSource,
