@@ -19,7 +19,6 @@ from dsw_agent import guard, inventory
 from dsw_agent.failures import Cancellation, Cancelled, FailureReason, SnapshotFailed
 from dsw_agent.freezer import Mark
 from dsw_agent.reporting import Reporter
-from dsw_agent.snapshot import take
 
 SAVED, FAILED, CANCELLED = 0, 1, 3
 
@@ -64,6 +63,9 @@ def forecast(path: Path, reporter: Reporter) -> int:
 
 def run(path: Path, reporter: Reporter, mark: Mark | None = None) -> int:
     """Take the snapshot that the file asks for, in this process; the exit code."""
+    # It brings all that delivers images, and somebody waits for a forecast.
+    from dsw_agent.snapshot import take
+
     cancellation = Cancellation()
     for number in guard.SIGNALS:
         signal.signal(number, lambda *_: cancellation.ask())
