@@ -264,14 +264,19 @@ def chunks(parts: Iterable[bytes]) -> Iterator[bytes]:
 
 def linked(entries: Iterable[Entry]) -> list[Entry]:
     """The entries with each further name of an inode as a hard link to the first one."""
-    first: dict[tuple[int, int], str] = {}
+    first: dict[tuple[int, int, Kind], str] = {}
     done = []
     for entry in entries:
-        if entry.links > 1 and entry.kind is Kind.FILE:
-            path = first.setdefault((entry.source, entry.inode), entry.path)
-            done.append(entry if path == entry.path else inodes.link_to(path, entry))
-        else:
+        path = entry.path
+        if entry.links > 1 and entry.kind not in (Kind.DIRECTORY, Kind.LINK):
+            path = first.setdefault((entry.source, entry.inode, entry.kind), path)
+        if path == entry.path:
             done.append(entry)
+        elif entry.kind is Kind.FILE:
+            done.append(inodes.link_to(path, entry))
+        else:
+            # Nothing is to be read of what is no file.
+            done.append(inodes.link_to(path, entry)._replace(inode=0))
     return done
 
 
