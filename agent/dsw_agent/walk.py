@@ -19,7 +19,8 @@ from dsw_agent.scan import Found
 from dsw_agent.skipped import Skipped, readable
 from dsw_agent.tar_format import Entry, Kind
 
-PATH_MAX = 4095
+PATH_MAX = 4000
+"""Bytes. Linux takes 4,095, and Docker unpacks a layer in a folder whose path has 94 of them."""
 _NAMED = 20
 _BATCH = 1000
 

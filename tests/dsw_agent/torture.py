@@ -15,8 +15,8 @@ from pathlib import Path
 FULL = os.environ.get("DSW_TEST_FULL") == "1"
 FILES = 200_000 if FULL else 2_000
 SPARSE = 10 * 1024**3 if FULL else 64 * 1024**2
-LONGEST = 4_000
-"""Bytes of the longest path, absolute in the container, that a snapshot is asked for. Linux takes
+LONGEST = 4_001
+"""Bytes of the longest path, absolute in the container, that an image can have. Linux takes
 4,095, of which Docker needs 94 for where it unpacks a layer."""
 
 CAPABILITY = struct.pack("<IIIII", 0x02000001, 1 << 10, 0, 0, 0)
