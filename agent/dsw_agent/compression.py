@@ -8,11 +8,15 @@ own, which any reader of gzip understands. zstd does the like by itself.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import zstandard
 from isal import isal_zlib
+
+Pack = Callable[[Iterable[bytes], bytes], Iterator[bytes]]
+"""Chunks and a mark in, a blob in parts out. The mark (ASCII) is at the end, where readers skip it;
+it makes the blob one that nobody else has."""
 
 _WINDOW = 31
 _MEMBER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
@@ -26,7 +30,7 @@ _SKIPPED = 0x184D2A50
 
 
 def gzip(chunks: Iterable[bytes], mark: bytes) -> Iterator[bytes]:
-    """Members of gzip; the last one is empty and has `mark` (ASCII) for a comment."""
+    """Members of gzip; the last one is empty and has the mark for a comment."""
     packer: Any = None
     for chunk in chunks:
         if _shrinks(chunk):
@@ -43,7 +47,7 @@ def gzip(chunks: Iterable[bytes], mark: bytes) -> Iterator[bytes]:
 
 
 def zstd(chunks: Iterable[bytes], mark: bytes) -> Iterator[bytes]:
-    """A frame of zstd, and one with `mark` that readers skip."""
+    """A frame of zstd, and one with the mark that readers skip."""
     packer = zstandard.ZstdCompressor(level=1).compressobj()
     for chunk in chunks:
         yield packer.compress(chunk)

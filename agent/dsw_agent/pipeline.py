@@ -1,14 +1,15 @@
 """How the work on a layer is spread over threads: stages with bounded pipes between them.
 
 Reading, hashing, compressing and sending spend their time outside of Python's lock, so threads are
-enough to use all cores. The first exception of any stage is everybody's: all pipes break, what
-waits for the other side of a connection is interrupted, and no thread outlives the pipeline.
+enough to use all cores. The first exception of any stage is everybody's: all pipes break, and no
+thread outlives the pipeline.
 """
 
 from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
@@ -16,6 +17,7 @@ from typing import Generic, TypeVar
 ROOM = 16 * 1024**2
 """Bytes that a pipe holds."""
 _PERIOD = 0.2
+_GRACE = 3.0
 
 T = TypeVar("T")
 
@@ -88,7 +90,9 @@ class Stage(threading.Thread, Generic[T]):
 class Pipeline:
     """Stages that begin at once and end together.
 
-    `check` raises when somebody cancelled; `interrupt` ends what a stage waits for.
+    `check` raises when somebody cancelled. `interrupt` ends what a stage waits for; after a failure
+    they have a few seconds for the call they are in, because a registry that is left within one
+    keeps what it got.
     """
 
     def __init__(self, check: Callable[[], None], interrupt: Callable[[], None]) -> None:
@@ -97,6 +101,8 @@ class Pipeline:
         self._pipes: list[Pipe] = []
         self._stages: list[Stage[object]] = []
         self._error: BaseException | None = None
+        self._failed = 0.0
+        self._interrupted = False
         self._lock = threading.Lock()
 
     def __enter__(self) -> Pipeline:
@@ -165,14 +171,19 @@ class Pipeline:
                     self.check()
                 except BaseException as found:
                     self._fail(found)
+                    self._interrupt_late()
         if self._error is not None and self._error is not error:
             raise self._error
+
+    def _interrupt_late(self) -> None:
+        if not self._interrupted and time.monotonic() - self._failed > _GRACE:
+            self._interrupted = True
+            self._interrupt()
 
     def _fail(self, error: BaseException) -> None:
         with self._lock:
             if self._error is not None:
                 return
-            self._error = error
+            self._error, self._failed = error, time.monotonic()
         for pipe in self._pipes:
             pipe.wake()
-        self._interrupt()

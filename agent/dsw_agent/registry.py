@@ -23,7 +23,7 @@ from dsw_agent.registry_upload import CHUNK, Upload, UploadLost
 FIRST, LATER, LAST = 15.0, 60.0, 5.0
 """Seconds to bear with a registry that is away: at first, later, and while tidying up."""
 _ATTEMPTS = 4
-_PACK = {"gzip": compression.gzip, "zstd": compression.zstd}
+_PACK: dict[str, compression.Pack] = {"gzip": compression.gzip, "zstd": compression.zstd}
 
 
 class RegistryTarget:
@@ -43,7 +43,7 @@ class RegistryTarget:
                 "Push it there and start the instance from that copy.",
             )
         self._registry = Registry(host, target, Patience(FIRST, cancellation.check))
-        # Nobody else's blobs have this in them, so that all that were made can be deleted.
+        # So a blob that is deleted after a failure is never part of another image.
         self._mark = secrets.token_hex(8).encode()
         self._media_type = ""
         self._base: list[Descriptor] = []

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -70,14 +71,19 @@ class RegistryAuth(httpx.Auth):
         if scheme.lower() == "basic" and self._basic:
             self._header = self._signed(request).headers["Authorization"]
         elif scheme.lower() == "bearer":
-            told = yield self._token_request(dict(_PARAMETER.findall(rest)), request)
-            self._header = _bearer(told)
+            named = dict(_PARAMETER.findall(rest))
+            with suppress(httpx.InvalidURL):
+                realm = httpx.URL(named.pop("realm", ""))
+                if is_private(realm):
+                    self._header = _bearer((yield self._token_request(realm, named, request)))
 
-    def _token_request(self, challenge: dict[str, str], request: httpx.Request) -> httpx.Request:
-        asked = {key: value for key, value in challenge.items() if key in ("service", "scope")}
-        realm = httpx.URL(challenge.get("realm", "")).copy_merge_params(asked)
-        asking = httpx.Request("GET", realm, extensions=request.extensions)
-        return self._signed(asking) if self._basic and is_private(realm) else asking
+    def _token_request(
+        self, realm: httpx.URL, named: dict[str, str], request: httpx.Request
+    ) -> httpx.Request:
+        asked = {key: value for key, value in named.items() if key in ("service", "scope")}
+        url = realm.copy_merge_params(asked)
+        asking = httpx.Request("GET", url, extensions=request.extensions)
+        return self._signed(asking) if self._basic else asking
 
     def _signed(self, request: httpx.Request) -> httpx.Request:
         assert self._basic is not None  # noqa: S101

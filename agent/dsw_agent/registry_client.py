@@ -21,6 +21,7 @@ from dsw_agent.registry_auth import RegistryAuth, is_private
 
 _PASSING = (408, 429, 502, 503, 504)
 _GONE = (202, 204, 404, 405)
+_TIDYING = 5.0
 _FULL = re.compile(r'no space left|disk quota exceeded|"Err":\s*(28|122)\b')
 """Docker's registry tells some errors of its disk by their numbers."""
 
@@ -137,7 +138,8 @@ class Registry:
     def delete(self, url: str, patience: Patience | None = None) -> bool:
         """Delete where the registry lets it; whether it is gone."""
         with suppress(SnapshotFailed):
-            return self.call("DELETE", url, _GONE, patience=patience).status_code != 405
+            answer = self.call("DELETE", url, _GONE, patience=patience, timeout=_TIDYING)
+            return answer.status_code != 405
         return False
 
     def location(self, answer: httpx.Response) -> str:
