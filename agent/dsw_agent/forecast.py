@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from dsw.agent import AgentRequest
@@ -11,8 +12,10 @@ from dsw_agent.exclusions import Exclusions
 from dsw_agent.failures import Cancellation, FailureReason, SnapshotFailed
 from dsw_agent.image_config import BaseConfig
 from dsw_agent.merged import open_layers
-from dsw_agent.scan import scan
+from dsw_agent.scan import path_of, scan
 from dsw_agent.tally import SHOWN, Tally
+
+_LISTS = tuple(f"/{name}".encode() for name in (*packages.SITES, packages.CONDA))
 
 
 def forecast(request: AgentRequest) -> Forecast:
@@ -24,8 +27,7 @@ def forecast(request: AgentRequest) -> Forecast:
     base = BaseConfig(request.base_config)
     try:
         with open_layers([request.upper, *request.lowers]) as roots:
-            tally, since = _tally(request, roots[0])
-            met = tally.package_places()
+            tally, met, since = _read(request, roots[0], len(base.diff_ids))
             before, after = packages.Inventory(roots, 1, met, base.env).both()
     except OSError as error:
         raise SnapshotFailed(
@@ -46,12 +48,18 @@ def forecast(request: AgentRequest) -> Forecast:
     )
 
 
-def _tally(request: AgentRequest, root: int) -> tuple[Tally, str | None]:
-    """The tally of what is new, and the snapshot since which it is."""
+def _read(
+    request: AgentRequest, root: int, base_layers: int
+) -> tuple[Tally, list[str], str | None]:
+    """The tally of what is new, the folders where packages may be listed, and the snapshot since
+    which it is new."""
     exclusions, cancellation = Exclusions(request.mounts, request.exclude), Cancellation()
     last = index.usable(request, root, exclusions)
+    if last is not None and not index.has_room(last.head, base_layers):
+        last = None
     now = scan(root, exclusions, cancellation, last=last.scan if last else None)
     known = last.scan.settled if last else frozenset()
     tally = Tally(exclusions)
     tally.count(line for line in now.lines if line not in known)
-    return tally, last.head.snapshot if last else None
+    met = [os.fsdecode(path_of(line)) for line in now.lines if line.endswith(_LISTS)]
+    return tally, met, last.head.snapshot if last else None

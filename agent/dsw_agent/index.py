@@ -24,6 +24,11 @@ from dsw_agent.scan import Scan
 from dsw_agent.skipped import Skipped
 
 VERSION = 1
+OWN_LAYERS = 16
+"""Layers above the base's from which on they are put together again."""
+ALL_LAYERS = 64
+USUAL_LAYERS = 2
+"""Those that a snapshot adds: what was copied, and what changed meanwhile."""
 _DAMAGED = cast("type[Exception]", igzip_lib.IsalError)
 
 
@@ -117,6 +122,12 @@ def usable(request: AgentRequest, root: int, exclusions: Exclusions) -> Index | 
         if left != len(index.scan.lines):
             return None
     return index
+
+
+def has_room(last: Head, base_layers: int) -> bool:
+    """Whether the layers of one more snapshot may be put on those of the last, on top of a base."""
+    own = len(last.layers) + USUAL_LAYERS
+    return own <= OWN_LAYERS and base_layers - last.squashed + own <= ALL_LAYERS
 
 
 def _fingerprint(request: AgentRequest) -> str:

@@ -26,11 +26,6 @@ from dsw_agent.registry import RegistryTarget
 from dsw_agent.reporting import Reporter
 from dsw_agent.skipped import Skipped
 
-OWN_LAYERS = 16
-"""Layers above the base's from which on they are put together again."""
-ALL_LAYERS = 64
-_USUAL = 2
-"""Layers that a snapshot adds: what was copied, and what changed meanwhile."""
 _SYS_ADMIN = 21
 
 
@@ -85,13 +80,12 @@ class Snapshot:
         request = self._request
         base = BaseConfig(request.base_config)
         last = index.usable(request, root, self._exclusions)
-        if last is not None:
+        if last is not None and index.has_room(last.head, len(base.diff_ids)):
             kept = base.without_top(last.head.squashed) if last.head.squashed else base
-            own = len(last.head.layers) + _USUAL
-            fits = own <= OWN_LAYERS and len(kept.diff_ids) + own <= ALL_LAYERS
-            if fits and target.open(kept, last.head.layers):
+            if target.open(kept, last.head.layers):
                 return Ground(kept, last.head.squashed, last)
-        squashed = request.base_saved if len(base.diff_ids) + _USUAL > ALL_LAYERS else 0
+        full = len(base.diff_ids) + index.USUAL_LAYERS > index.ALL_LAYERS
+        squashed = request.base_saved if full else 0
         if squashed:
             base = base.without_top(squashed)
         target.open(base, ())

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from dsw.image_report import Folder, LeftOut
 from dsw_agent import inodes
 from dsw_agent.exclusions import Exclusions, Verdict
-from dsw_agent.packages import CONDA, SITES
+from dsw_agent.packages import SITES
 from dsw_agent.skipped import readable
 from dsw_agent.tar_format import BLOCK
 
@@ -149,8 +149,3 @@ class Tally:
                 totals[above].size += totals[path].size
                 totals[above].entries += totals[path].entries
         return totals, inside
-
-    def package_places(self) -> list[str]:
-        """Folders met whose names say that packages are listed there."""
-        ends = tuple(f"/{name}".encode() for name in (*SITES, CONDA))
-        return [os.fsdecode(path) for path in self.folders if path.endswith(ends)]
