@@ -71,11 +71,10 @@ def path_of(line: bytes) -> bytes:
 
 
 def _nanoseconds(text: bytes) -> int:
-    """Of `SECONDS.FRACTION`; before 1970 the sign stands for both."""
+    """Of `SECONDS.FRACTION`, where the fraction counts forward also before 1970: find writes
+    `-1.999999999` a nanosecond before it."""
     seconds, _, fraction = text.partition(b".")
-    nanoseconds = int(fraction[:9])
-    whole = int(seconds) * 10**9
-    return whole - nanoseconds if text.startswith(b"-") else whole + nanoseconds
+    return int(seconds) * 10**9 + int(fraction[:9])
 
 
 def _changed_at(line: bytes) -> int:
