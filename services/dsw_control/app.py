@@ -33,6 +33,7 @@ from dsw_control.api import endpoints as endpoint_routes
 from dsw_control.api import gateway as gateway_routes
 from dsw_control.api import images as image_routes
 from dsw_control.api import ssh as ssh_routes
+from dsw_control.api import transfers as transfer_routes
 from dsw_control.api import workspaces as workspace_routes
 from dsw_control.api.dependencies import ControlDep
 from dsw_control.api.schemas import Health, Problem
@@ -54,6 +55,7 @@ from dsw_control.share_worker import ShareWorker
 from dsw_control.snapshot_worker import SnapshotWorker
 from dsw_control.tenancy import identities, run_limits, workspaces
 from dsw_control.tenancy.groups import GroupSync, period
+from dsw_control.transfer_worker import TransferWorker
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": Problem, "description": "What was wrong and what to do"}
@@ -98,6 +100,7 @@ def create_app(control: Control, *, loops: bool = True) -> FastAPI:
     for part in (
         capacity_routes,
         catalog_routes,
+        transfer_routes,
         image_routes,
         credential_routes,
         code_source_routes,
@@ -144,7 +147,7 @@ def _add_health(app: FastAPI, prefix: str) -> None:
 
 def _start_loops(control: Control) -> list[asyncio.Task[None]]:
     reconciler, worker = Reconciler(control), SnapshotWorker(control)
-    sharing = ShareWorker(control)
+    sharing, transfers = ShareWorker(control), TransferWorker(control)
 
     async def capacity() -> None:
         await groups.refresh(control)
@@ -172,6 +175,8 @@ def _start_loops(control: Control) -> list[asyncio.Task[None]]:
             every(30, sharing.check),
             every(15, OfficialImages(control).turn),
             every(60, Discards(control).turn, control.wake_discards),
+            every(1, transfers.turn, control.wake_transfers),
+            every(300, transfers.sweep),
             every(60, Tags(control).turn, control.wake_tags),
             every(30, capacity),
             every(2, take_turns, control.wake_queue),

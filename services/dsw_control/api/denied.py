@@ -20,6 +20,7 @@ from dsw_control.store.tables import (
     CodeSource,
     Credential,
     Image,
+    ImageTransfer,
     Instance,
     Share,
     Snapshot,
@@ -35,6 +36,7 @@ _TABLES = {
     "code_source_id": CodeSource,
     "share_id": Share,
     "key_id": SshKey,
+    "transfer_id": ImageTransfer,
 }
 
 
@@ -112,7 +114,7 @@ async def _object(session: AsyncSession, name: str, object_id: str) -> _Target |
         return _Target(row.workspace_id, row.owner, row.id)
     if isinstance(row, Image) and row.retired_at is not None:
         return None
-    if isinstance(row, (Image, Snapshot, Credential, CodeSource)):
+    if isinstance(row, (Image, ImageTransfer, Snapshot, Credential, CodeSource)):
         return _Target(row.workspace_id, row.owner)
     if isinstance(row, SshKey):
         return _Target(None, row.username)

@@ -107,10 +107,14 @@ def registry_of(
     """The registry that the image is in. What control itself put into one on this machine, an
     administrator had named: it is reached by plain http."""
     host = parse_reference(image.digest).host
+    return opened(control.settings, host, login, is_plain(control, image))
+
+
+def is_plain(control: Control, image: Image) -> bool:
+    """Whether the image is in a workspace's registry that is reached by plain http."""
+    host = parse_reference(image.digest).host
     own = host == host_name(control.settings.registry.address)
-    here = host.partition(":")[0] in ("localhost", "127.0.0.1")
-    insecure = image.is_ours and here and not own
-    return opened(control.settings, host, login, insecure)
+    return image.is_ours and not own and host.partition(":")[0] in ("localhost", "127.0.0.1")
 
 
 async def first_official(session: AsyncSession, control: Control, workspace_id: str) -> Image:

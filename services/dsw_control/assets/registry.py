@@ -104,6 +104,11 @@ class Registry:
             raise self._refusal(reference, answer.status)
         return answer.status == 200
 
+    async def digest(self, reference: ImageReference) -> str:
+        """The digest of what the reference names; empty when there is nothing."""
+        answer = await self._call("GET", self._url(reference, "manifests"))
+        return _digest(answer.body) if answer.status == 200 else ""
+
     async def manifest(self, pinned: ImageReference) -> tuple[str, bytes]:
         """Media type and content of what has this digest."""
         answer = await self._call("GET", self._url(pinned, "manifests"))

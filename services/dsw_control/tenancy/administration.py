@@ -24,6 +24,7 @@ from dsw_control.store.tables import (
     Credential,
     CustomRole,
     Image,
+    ImageTransfer,
     Instance,
     Member,
     StorageUse,
@@ -34,7 +35,7 @@ from dsw_control.tenancy.departures import End, Ended, announce, end_all
 from dsw_control.tenancy.policies import check_policy
 from dsw_control.tenancy.workspaces import by_name, find, give_quotas, lock, view_of
 
-GO_WITH_IT = (Member, CustomRole, WorkspaceQuota, Credential, StorageUse)
+GO_WITH_IT = (Member, CustomRole, WorkspaceQuota, Credential, StorageUse, ImageTransfer)
 
 
 async def create_workspace(
