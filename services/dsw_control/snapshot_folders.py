@@ -104,6 +104,7 @@ class SnapshotFolders:
 
 def _folders(path: Path) -> list[str]:
     try:
-        return sorted(entry.name for entry in os.scandir(path) if entry.is_dir())
+        with os.scandir(path) as entries:
+            return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
     except FileNotFoundError:
         return []

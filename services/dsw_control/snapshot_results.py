@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -10,18 +11,21 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dsw.agent import AgentReport
-from dsw.errors import NotFound
+from dsw.errors import Conflict, DswError, EngineFailed, NotFound
 from dsw.image_report import ImageReport, LeftOut, RestoreRecord
 from dsw.images import ImageSource, ImageUse, Visibility
 from dsw.instances import InstanceState
 from dsw.names import image_tag, new_id
+from dsw.references import parse_reference
 from dsw.roles import Action
 from dsw.snapshots import SnapshotMode, SnapshotState
 from dsw_control.assets.image_tags import take_tag
+from dsw_control.assets.registry import opened
+from dsw_control.assets.registry_writes import delete
 from dsw_control.context import Control
 from dsw_control.history import add_event, tell, tell_gone
 from dsw_control.records.audit import record
-from dsw_control.registries import credential_for
+from dsw_control.registries import credential_for, home_of, login_to
 from dsw_control.saving_at_stops import discard_older
 from dsw_control.snapshot_folders import SnapshotFolders
 from dsw_control.snapshots import ENDED_STATES
@@ -115,9 +119,32 @@ async def _record(
     )
 
 
+async def remove_left_behind(control: Control, row: Snapshot, killed: bool) -> None:
+    """Take an image away that no row is of: from the engine, and when its helper was killed before
+    it could tell, from the registry. What does not answer now keeps it."""
+    with suppress(Conflict, EngineFailed):
+        tag = image_tag(control.settings.installation, row.id)
+        await control.engine.remove_image(tag)
+    try:
+        async with control.db.read() as session:
+            home = await home_of(session, control, row.workspace_id)
+            login = await login_to(session, control, home) if home else None
+            parent = await session.get_one(Image, row.parent_id)
+        if home is None or not killed:
+            return
+        reference = parse_reference(f"{home.name}:{row.id}")
+        async with opened(control.settings, reference.host, login, home.insecure) as there:
+            if await there.has(reference):
+                found = await there.image(reference, parent.platform)
+                await delete(there, reference.at(found.digest))
+    except DswError as error:
+        log.warning("a killed helper may have left an image", snapshot=row.id, why=error.sentence)
+
+
 async def end_snapshot(control: Control, snapshot_id: str, outcome: Outcome) -> None:
     """Write down the end, the image and all that follows, in one transaction."""
     gone: list[Image] = []
+    untagged: Image | None = None
     async with control.db.write() as session:
         now = await session.get_one(Snapshot, snapshot_id, with_for_update=True)
         if now.state in ENDED_STATES:
@@ -133,19 +160,22 @@ async def end_snapshot(control: Control, snapshot_id: str, outcome: Outcome) -> 
         now.frozen_ms = outcome.frozen_ms if outcome.frozen_ms is not None else now.frozen_ms
         now.ended_at = control.clock()
         if image is not None:
-            gone = await _into_the_catalog(session, control, now, image)
+            untagged = await _into_the_catalog(session, control, now, image)
+            gone = await discard_older(session, control, now) if now.automatic else []
         if found is not None:
             session.add(found)
         event = add_event(session, control, now)
         instance = await _runs_again(session, now.instance_id)
     log.info("snapshot", snapshot=now.id, state=now.state, reason=now.reason)
     tell(control, now, event)
-    if image is not None:
-        tell(control, image)
+    for offered in (image, untagged):
+        if offered is not None:
+            tell(control, offered)
     if instance is not None:
         tell(control, instance)
     for one in gone:
         tell_gone(control, one)
+    control.wake_tags.set()
     control.wake_discards.set()
     # A start may have waited for it.
     control.wake.set()
@@ -153,17 +183,15 @@ async def end_snapshot(control: Control, snapshot_id: str, outcome: Outcome) -> 
 
 async def _into_the_catalog(
     session: AsyncSession, control: Control, row: Snapshot, image: Image
-) -> list[Image]:
-    """Offer the image, with its tag; the older ones that it takes the place of."""
+) -> Image | None:
+    """Offer the image, with its tag; the image that had that till now."""
     session.add(image)
     row.image_id = image.id
     row.bytes_done = row.bytes_total or row.bytes_done
-    if row.tag:
-        await session.flush()
-        await take_tag(session, image, row.tag)
     target = (image.id, row.workspace_id)
     record(session, control, None, Action.SNAPSHOT_OWN, target, snapshot=row.id)
-    return await discard_older(session, control, row) if row.automatic else []
+    await session.flush()
+    return await take_tag(session, image, row.tag) if row.tag else None
 
 
 async def _runs_again(session: AsyncSession, instance_id: str) -> Instance | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 from functools import partial
 
@@ -10,16 +11,15 @@ import structlog
 from sqlalchemy import select
 
 from dsw.agent import AgentReport
-from dsw.errors import Conflict, DswError, EngineFailed, NotFound, Unavailable
+from dsw.errors import DswError, Unavailable
 from dsw.instances import InstanceState
-from dsw.names import image_tag
 from dsw.snapshots import ENDED, SnapshotState
 from dsw_control.context import Control
 from dsw_control.engines.base import AgentStatus
 from dsw_control.history import add_event, tell
 from dsw_control.snapshot_folders import SnapshotFolders
 from dsw_control.snapshot_requests import snapshot_request
-from dsw_control.snapshot_results import Outcome, end_snapshot, saved_image
+from dsw_control.snapshot_results import Outcome, end_snapshot, remove_left_behind, saved_image
 from dsw_control.snapshots import ENDED_STATES
 from dsw_control.store.tables import Event, Instance, Snapshot
 
@@ -28,6 +28,9 @@ log = structlog.get_logger()
 STEP = 5.0
 """Seconds that a turn waits for its steps: what takes longer, such as pushing a base image, goes on
 beside the others."""
+
+PATIENCE = 60.0
+"""Seconds that a helper has to end when it was asked to."""
 
 
 class SnapshotWorker:
@@ -38,6 +41,7 @@ class SnapshotWorker:
         self._control = control
         self._folders = SnapshotFolders(control.settings)
         self._busy: dict[str, asyncio.Task[None]] = {}
+        self._cancelled: dict[str, float] = {}
 
     async def turn(self) -> None:
         """One look at every running snapshot that no step is under way for."""
@@ -61,8 +65,9 @@ class SnapshotWorker:
 
     async def thaw(self) -> None:
         """Let run what a helper that was killed left frozen."""
-        for instance_id in await self._control.engine.thaw_abandoned():
-            log.warning("thawed an instance that a helper left frozen", instance=instance_id)
+        with suppress(Unavailable):
+            for instance_id in await self._control.engine.thaw_abandoned():
+                log.warning("thawed an instance that a helper left frozen", instance=instance_id)
 
     async def sweep(self) -> None:
         """Clean up after helpers whose snapshot or forecast has ended, as a crash may leave them,
@@ -110,7 +115,8 @@ class SnapshotWorker:
             if status is None and row.state == SnapshotState.PREPARING:
                 ended = await self._begin(row)
             elif status is None:
-                raise NotFound("The helper that took the snapshot is gone.", "Start it again.")
+                await self._fail(row, _failure(row, None, "was removed"), killed=True)
+                ended = True
             else:
                 ended = await self._follow(row, status)
         except Unavailable as error:
@@ -120,6 +126,7 @@ class SnapshotWorker:
             await self._fail(row, Outcome(SnapshotState.FAILED, error.code, error.sentence))
             ended = True
         if ended:
+            self._cancelled.pop(row.id, None)
             await self._settle(row.id)
 
     async def _begin(self, row: Snapshot) -> bool:
@@ -158,7 +165,7 @@ class SnapshotWorker:
         """Write down how far the helper is; whether it has ended."""
         if status.exit_code is None:
             if row.cancel:
-                await self._control.engine.cancel_agent(row.id)
+                return await self._cancel(row)
             await self._progress(row, status.reports)
             return False
         last = status.reports[-1] if status.reports else None
@@ -166,14 +173,25 @@ class SnapshotWorker:
             image = await saved_image(self._control, self._folders, row, last)
             await end_snapshot(self._control, row.id, image)
         else:
-            await self._fail(row, _failure(row, last, status.exit_code))
+            how = f"ended with exit code {status.exit_code}"
+            killed = last is None or last.state not in ENDED
+            await self._fail(row, _failure(row, last, how), killed)
         return True
 
-    async def _fail(self, row: Snapshot, outcome: Outcome) -> None:
-        """It has ended without an image. A helper that was killed may have left a tag."""
-        tag = image_tag(self._control.settings.installation, row.id)
-        with suppress(Conflict, EngineFailed):
-            await self._control.engine.remove_image(tag)
+    async def _cancel(self, row: Snapshot) -> bool:
+        """Ask the helper to end; one that does not is killed, and then it has ended."""
+        first = self._cancelled.setdefault(row.id, time.monotonic())
+        if time.monotonic() - first < PATIENCE:
+            await self._control.engine.cancel_agent(row.id)
+            return False
+        await self._control.engine.remove_agent(row.id)
+        how = "did not end when it was asked to"
+        await self._fail(row, _failure(row, None, how), killed=True)
+        return True
+
+    async def _fail(self, row: Snapshot, outcome: Outcome, killed: bool = False) -> None:
+        """It has ended without an image. A helper that was killed may have left one."""
+        await remove_left_behind(self._control, row, killed)
         await end_snapshot(self._control, row.id, outcome)
 
     async def _progress(self, row: Snapshot, reports: list[AgentReport]) -> None:
@@ -212,7 +230,7 @@ def _show(row: Snapshot, report: AgentReport) -> None:
     row.frozen_ms = row.frozen_ms if report.frozen_ms is None else report.frozen_ms
 
 
-def _failure(row: Snapshot, last: AgentReport | None, exit_code: int) -> Outcome:
+def _failure(row: Snapshot, last: AgentReport | None, how: str) -> Outcome:
     if row.cancel or (last is not None and last.state is SnapshotState.CANCELLED):
         return Outcome(SnapshotState.CANCELLED)
     if last is not None and last.state is SnapshotState.FAILED:
@@ -220,6 +238,5 @@ def _failure(row: Snapshot, last: AgentReport | None, exit_code: int) -> Outcome
     return Outcome(
         SnapshotState.FAILED,
         "HelperEnded",
-        f"The helper ended with exit code {exit_code} before the image was complete. "
-        "Start it again.",
+        f"The helper {how} before the image was complete. Save it again.",
     )

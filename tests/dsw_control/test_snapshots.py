@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import select
 from tests.dsw_control.conftest import MakeApi
@@ -22,10 +23,12 @@ from tests.dsw_control.saving import (
     history,
     moving,
 )
+from tests.pushes import INSTANCE, MANIFEST, image_config, push
 from tests.stub_hub import instance_token
 
 from dsw.agent import REPORT_FILE, SBOM_FILE
 from dsw.snapshots import SnapshotState
+from dsw_control import snapshot_worker
 from dsw_control.snapshot_folders import REPORT_MAX
 from dsw_control.store.tables import Image, ImageRecord, Instance
 
@@ -343,7 +346,7 @@ async def test_a_helper_that_is_gone_or_was_killed_fails_its_snapshot(desk: Desk
     desk.engine.say(snapshot, moving(SnapshotState.COPYING, 5))
     await desk.worker.turn()
     del desk.engine.helpers[snapshot]
-    assert "helper that took the snapshot is gone" in (await desk.ended(snapshot))["message"]
+    assert "The helper was removed before" in (await desk.ended(snapshot))["message"]
     second = await desk.begun(item)
     desk.engine.make(second)
     # It was killed when its image was tagged, before it could say so.
@@ -352,6 +355,45 @@ async def test_a_helper_that_is_gone_or_was_killed_fails_its_snapshot(desk: Desk
     assert (done["state"], done["reason"]) == ("Failed", "HelperEnded")
     assert desk.engine.tag(second) not in desk.engine.images
     assert (await desk.instance_row(item)).state == "Running"
+
+
+async def test_a_helper_that_does_not_end_when_it_was_asked_to_is_killed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = await desk.begun(await desk.instance())
+
+    async def ignores(_snapshot: str) -> None:
+        """It hangs."""
+
+    monkeypatch.setattr(desk.engine, "cancel_agent", ignores)
+    await desk.api.ok(OWNER, "POST", f"/snapshots/{snapshot}/cancel")
+    await desk.worker.turn()
+    assert (await desk.row(snapshot)).state == "Preparing"
+    monkeypatch.setattr(snapshot_worker, "PATIENCE", 0)
+    assert (await desk.ended(snapshot))["state"] == "Cancelled"
+    assert desk.engine.helpers == {}
+
+
+async def test_what_a_killed_helper_had_pushed_is_removed_from_the_registry(
+    make_api: MakeApi, start_registry: Callable[..., str]
+) -> None:
+    address = start_registry()
+    registry = {"address": address, "insecure": True, "prefix": "ours"}
+    desk = await Desk(await make_api(specs=SPECS, registry=registry)).fill()
+    item = await desk.instance()
+    workspace = (await desk.instance_row(item)).workspace_id
+    async with desk.control.db.write() as session:
+        (await session.get_one(Image, desk.image)).platform = "linux/amd64"
+    snapshot = await desk.begun(item)
+    assert desk.engine.requests[snapshot].target.repository == f"{address}/ours/{workspace}"
+    config = image_config(INSTANCE)
+    digest = push(address, f"ours/{workspace}:{snapshot}", config, b"layer")
+    url = f"http://{address}/v2/ours/{workspace}/manifests/{digest}"
+    async with httpx.AsyncClient(headers={"Accept": MANIFEST}) as http:
+        assert (await http.get(url)).status_code == 200
+        desk.engine.end(snapshot, SnapshotState.PUSHING, 137)
+        assert (await desk.ended(snapshot))["reason"] == "HelperEnded"
+        assert (await http.get(url)).status_code == 404
 
 
 async def test_an_engine_that_does_not_answer_ends_nothing(desk: Desk) -> None:
