@@ -95,11 +95,15 @@ class Saver:
         last = status.reports[-1]
         if last.state is SnapshotState.SAVED:
             assert status.exit_code == 0, log
-            index = self.work / request.snapshot_id / INDEX_FILE
-            if index.exists():
-                index.rename(self.work / INDEX_FILE)
-            self._previous = PreviousSnapshot(snapshot_id=request.snapshot_id, image=last.image)
+            self.keep(request, last)
         return last
+
+    def keep(self, request: AgentRequest, last: AgentReport) -> None:
+        """Let the next snapshot build on this one, as control does when it has the image."""
+        index = self.work / request.snapshot_id / INDEX_FILE
+        if index.exists():
+            index.rename(self.work / INDEX_FILE)
+        self._previous = PreviousSnapshot(snapshot_id=request.snapshot_id, image=last.image)
 
     def save(self, **changes: Any) -> AgentReport:
         """Save the container as it is."""

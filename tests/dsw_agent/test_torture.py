@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from docker import DockerClient
@@ -22,7 +24,13 @@ from tests.registries import RegistryServer
 from tests.saving import Saver
 from tests.workbenches import docker
 
+from dsw.agent import AgentReport
 from dsw.settings import ImageSettings, RegistrySettings, Settings
+from dsw_agent import index as indexes
+from dsw_agent.failures import Cancellation
+from dsw_agent.freezer import Mark
+from dsw_agent.reporting import Reporter
+from dsw_agent.snapshot import take
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(1800)]
 
@@ -33,6 +41,7 @@ REPOSITORY = "saved"
 class Tortured:
     """A container with the tree in it, what saves it, and where it goes."""
 
+    settings: Settings
     engine: DockerClient
     box: Box
     saver: Saver
@@ -57,12 +66,20 @@ def tortured(
             registry=RegistrySettings(address=registry.address, insecure=True),
             images=ImageSettings(agent=agent_image),
         )
-        saver = Saver(settings, push_base(engine, debian_image, registry.address))
-        labels = {**saver.labels, LABEL: ""}
-        with a_box(engine, debian_image, name=saver.container, labels=labels) as box:
-            yield Tortured(engine, box, saver, registry)
+        base = push_base(engine, debian_image, registry.address)
+        saver = Saver(settings, base)
+        with saved_by(saver, engine, debian_image) as box:
+            yield Tortured(settings, engine, box, saver, registry)
     finally:
         registry.stop()
+
+
+@contextmanager
+def saved_by(saver: Saver, engine: DockerClient, image: str) -> Iterator[Box]:
+    """A container that it finds."""
+    labels = {**saver.labels, LABEL: ""}
+    with a_box(engine, image, name=saver.container, labels=labels) as box:
+        yield box
 
 
 @contextmanager
@@ -133,3 +150,68 @@ def check_times(tortured: Tortured, image: str) -> None:
     for number, time in enumerate(TIMES):
         for kind in ("file", "folder", "link", "pipe"):
             assert found[f"opt/torture/times/{kind}-{number}"] == time
+
+
+def save_here(saver: Saver, **changes: Any) -> AgentReport:
+    """As the agent does it, in this process."""
+    request = saver.request(**changes)
+    last = take(request, Reporter(io.StringIO()), Cancellation(), Mark())
+    saver.keep(request, last)
+    return last
+
+
+def test_layers_are_put_together_before_there_are_too_many(
+    tortured: Tortured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexes, "OWN_LAYERS", 4)
+    plant(tortured.box.root)
+    counts = [len(tortured.layers(save_here(tortured.saver).image))]
+    mutate(tortured.box.root)
+    while len(counts) < 3 or counts[-1] > counts[-2]:
+        (tortured.box.root / "opt/more").write_text(f"{counts}")
+        last = save_here(tortured.saver)
+        counts.append(len(tortured.layers(last.image)))
+    assert max(counts) <= 1 + 4
+    comes_back(tortured, last.image)
+
+
+def test_layers_of_the_image_below_are_put_together_with_new_ones(
+    tortured: Tortured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(tortured.box.root)
+    save_here(tortured.saver)
+    mutate(tortured.box.root)
+    below = save_here(tortured.saver).image
+    saved = len(tortured.layers(below)) - 1
+    docker("pull", "--quiet", below)
+    monkeypatch.setattr(indexes, "ALL_LAYERS", saved + 1)
+    saver = Saver(tortured.settings, below)
+    try:
+        with saved_by(saver, tortured.engine, below) as box:
+            above = replace(tortured, box=box, saver=saver)
+            change_again(box.root)
+            first = save_here(saver, base_saved=saved)
+            comes_back(above, first.image)
+            assert len(tortured.layers(first.image)) <= 1 + 2
+            (box.root / "opt/torture/later").write_text("later")
+            comes_back(above, save_here(saver, base_saved=saved).image)
+    finally:
+        docker("image", "rm", below)
+
+
+def change_again(root: Path) -> None:
+    """Changes of what two layers below hold: deleted, replaced, hidden, and in part."""
+    folder = root / "opt/torture"
+    shutil.rmtree(folder / "links")
+    shutil.rmtree(folder / "many/00000")
+    (folder / "many/00000").write_text("a file in place of a folder")
+    shutil.rmtree(folder / "modes")
+    (folder / "modes").mkdir()
+    (folder / "modes/new").write_text("new")
+    (folder / "swap/folder-file").unlink()
+    (folder / "swap/folder-file").mkdir()
+    (folder / "names/-n").write_text("once more")
+    # Overlays cannot rename a folder of a layer below: this copies and deletes.
+    subprocess.run(["mv", folder / "times", folder / "times-moved"], check=True)
+    (root / "etc/pam.d/login").unlink()
+    (root / "etc/debian_version").unlink()
