@@ -33,18 +33,21 @@ IMAGE = "dsw-test/odd-helper"
 ITEM, SNAPSHOT = "dsw-aaaabbbbcccc", "snap-aaaabbbbcccc"
 
 HELPER = r"""#!/bin/sh
+work=/work
 say() { echo "{\"state\": \"$1\", \"message\": \"$2\"}"; }
 wants() { grep -q "$1" /request/request.json; }
 if [ "$1" = forecast ]; then
   wants hangs && sleep infinity
   wants fails && { say Failed 'The files cannot be read.'; exit 1; }
   [ -e /freezer ] && exit 5
-  touch /work/x 2>/dev/null && exit 6
-  echo "{\"size\": $(cat /work/size), \"entries\": $(ls /lowers | wc -l)}"
+  touch "$work/x" 2>/dev/null && exit 6
+  echo "{\"size\": $(cat "$work/size"), \"entries\": $(ls /lowers | wc -l)}"
   exit 0
 fi
-touch /upper/x /home/x /lowers/000/x 2>/dev/null && exit 5
-touch /work/x || exit 6
+for file in /upper/x /home/x /lowers/000/x /request/x /x; do
+  touch $file 2>/dev/null && exit 5
+done
+touch "$work/x" || exit 6
 say Copying "$(cat /upper/inside) $(cat /home/at-home) $(ls /lowers | wc -l)"
 if [ -e /freezer/freezer.state ]; then echo FROZEN > /freezer/freezer.state
 else echo 1 > /freezer/cgroup.freeze; fi
