@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -12,20 +13,25 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 from tests.polling import eventually
 from tests.ports import an_unused_port
 
+import dsw_server
 from dsw.names import new_id
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 # Fresh ids: whoever stops instances on this machine meanwhile must not take these for theirs.
 INSTANCE = new_id("dsw")
 OWN, FOREIGN, IMAGE = new_id("snap"), new_id("snap"), new_id("img")
 CONTROL_TOKEN = "token-for-control"
 JUPYTER_TOKEN = "token-for-jupyter"
+BUILT = Path(dsw_server.__file__).with_name("labextension")
 
 
 def snapshot(snapshot_id: str, instance_id: str = INSTANCE, **values: Any) -> dict[str, Any]:
@@ -229,3 +235,51 @@ def server(start_server: Callable[..., Server], standing_control: StandInControl
         DSW_INSTANCE_ID=INSTANCE,
         JUPYTERHUB_API_TOKEN=CONTROL_TOKEN,
     )
+
+
+@pytest.fixture(scope="module")
+def lab(
+    start_server: Callable[..., Server],
+    standing_control: StandInControl,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Server:
+    """JupyterLab with the extension, as behind a hub whose prefix is /base/hub/."""
+    assert (BUILT / "package.json").exists(), "Build the extension first: scripts/build-js"
+    data, config = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("config")
+    # A copy: the build empties its output folder while it works.
+    shutil.copytree(BUILT, data / "labextensions" / "jupyterhub-dsw")
+    (config / "labconfig").mkdir()
+    news = {"@jupyterlab/apputils-extension:announcements": True}
+    page = {"hubPrefix": "/base/hub/", "disabledExtensions": news}
+    (config / "labconfig" / "page_config.json").write_text(json.dumps(page))
+    return start_server(
+        lab=True,
+        JUPYTER_PATH=str(data),
+        JUPYTER_CONFIG_DIR=str(config),
+        DSW_CONTROL_URL=standing_control.url,
+        DSW_INSTANCE_ID=INSTANCE,
+        JUPYTERHUB_API_TOKEN=CONTROL_TOKEN,
+    )
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    """A window of a browser in which nobody is logged in."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium",
+            args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+        )
+        yield browser.new_page(viewport={"width": 1200, "height": 760})
+        browser.close()
+
+
+def open_lab(page: Page, lab: Server) -> None:
+    """Open Lab in a fresh workspace, and wait until it can be used."""
+    from playwright.sync_api import expect
+
+    page.goto(f"{lab.base_url}lab?token={JUPYTER_TOKEN}&reset")
+    expect(page.locator(".dsw-ResourceStatus")).to_contain_text("CPU", timeout=90_000)
+    expect(page.locator("#jupyterlab-splash")).to_have_count(0, timeout=60_000)

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect, sync_playwright
-
-import dsw_server
+from playwright.sync_api import Page, Route, expect
 
 from .conftest import (
-    CONTROL_TOKEN,
     FORECAST,
     IMAGE,
     INSTANCE,
-    JUPYTER_TOKEN,
     OWN,
     REPORT,
     Server,
     StandInControl,
+    open_lab,
 )
 
 pytestmark = pytest.mark.e2e
 
-BUILT = Path(dsw_server.__file__).with_name("labextension")
 GIB = 1024**3
 METRICS = {
     "cpu_percent": 12.4,
@@ -38,48 +30,6 @@ METRICS = {
     "oom_kills": 0,
     "gpus": [],
 }
-
-
-@pytest.fixture(scope="module")
-def lab(
-    start_server: Callable[..., Server],
-    standing_control: StandInControl,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Server:
-    """JupyterLab with the extension, as behind a hub whose prefix is /base/hub/."""
-    assert (BUILT / "package.json").exists(), "Build the extension first: scripts/build-js"
-    data, config = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("config")
-    # A copy: the build empties its output folder while it works.
-    shutil.copytree(BUILT, data / "labextensions" / "jupyterhub-dsw")
-    (config / "labconfig").mkdir()
-    news = {"@jupyterlab/apputils-extension:announcements": True}
-    page = {"hubPrefix": "/base/hub/", "disabledExtensions": news}
-    (config / "labconfig" / "page_config.json").write_text(json.dumps(page))
-    return start_server(
-        lab=True,
-        JUPYTER_PATH=str(data),
-        JUPYTER_CONFIG_DIR=str(config),
-        DSW_CONTROL_URL=standing_control.url,
-        DSW_INSTANCE_ID=INSTANCE,
-        JUPYTERHUB_API_TOKEN=CONTROL_TOKEN,
-    )
-
-
-@pytest.fixture
-def page() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium",
-            args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
-        )
-        yield browser.new_page(viewport={"width": 1200, "height": 760})
-        browser.close()
-
-
-def open_lab(page: Page, lab: Server) -> None:
-    page.goto(f"{lab.base_url}lab?token={JUPYTER_TOKEN}&reset")
-    expect(page.locator(".dsw-ResourceStatus")).to_contain_text("CPU", timeout=90_000)
-    expect(page.locator("#jupyterlab-splash")).to_have_count(0, timeout=60_000)
 
 
 def open_form(page: Page) -> None:

@@ -54,14 +54,20 @@ class Notebook:
 
     def run(self, code: str) -> Locator:
         """Run it in the last cell; where its output is shown."""
+        number = self._panel.locator(".jp-CodeCell").count()
+        output = self.start(code)
+        done = self._panel.locator(".jp-CodeCell").nth(number - 1)
+        expect(done.locator(".jp-InputPrompt")).to_have_text(f"[{number}]:")
+        return output
+
+    def start(self, code: str) -> Locator:
+        """As `run`, without waiting for its end."""
         cell = self._panel.locator(".jp-Notebook .jp-CodeCell").last
         number = self._panel.locator(".jp-CodeCell").count()
         cell.locator(".cm-content").click()
         self.page.keyboard.insert_text(code)
         self.page.keyboard.press("Shift+Enter")
-        done = self._panel.locator(".jp-CodeCell").nth(number - 1)
-        expect(done.locator(".jp-InputPrompt")).to_have_text(f"[{number}]:")
-        return done.locator(".jp-OutputArea")
+        return self._panel.locator(".jp-CodeCell").nth(number - 1).locator(".jp-OutputArea")
 
 
 class Terminal:

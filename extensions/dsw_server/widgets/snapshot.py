@@ -20,12 +20,15 @@ class SnapshotProgress:
         self._handle = handle
         self._title, self._amount = ipywidgets.HTML(), ipywidgets.HTML()
         self._bar = ipywidgets.FloatProgress(
-            min=0, max=1, layout=ipywidgets.Layout(width="100%", max_width="360px")
+            min=0, max=1, layout=ipywidgets.Layout(width="100%", max_width="240px")
         )
         self._cancel = ipywidgets.Button(
-            description="Cancel", tooltip="End it; nothing of it stays"
+            description="Cancel",
+            tooltip="End it; nothing of it stays",
+            layout=ipywidgets.Layout(width="auto"),
         )
         self._cancel.on_click(self._on_cancel)
+        _answer_beside_cells(self._cancel)
         row = ipywidgets.HBox(
             [self._bar, self._amount, self._cancel],
             layout=ipywidgets.Layout(
@@ -58,3 +61,9 @@ class SnapshotProgress:
         except DswError as error:
             self._cancel.disabled, self._cancel.description = False, "Cancel"
             self._amount.value = escape(error.sentence)
+
+
+def _answer_beside_cells(widget: Any) -> None:
+    """Have clicks handled where the frontend sends them: JupyterLab has a subshell for that, which
+    is free while a cell runs. ipykernel would hand them to the cell that made the widget."""
+    vars(widget.comm).pop("_reply_subshell_id", None)
