@@ -49,7 +49,7 @@ def test_what_only_resembles_a_rule_is_kept(path: str) -> None:
         "opt/conda/pkgs/cache",
         "var/cache/apt/pkgcache.bin",
         "var/cache/apt/archives/curl_7.88_amd64.deb",
-        "var/lib/apt/lists/deb.debian.org_debian_dists_bookworm_InRelease",
+        "var/lib/apt/lists/mirror.example_debian_dists_bookworm_InRelease",
         "root/.local/share/Trash",
     ],
 )
