@@ -169,12 +169,15 @@ def _send_piece(api: Client, item: TransferView, file: BinaryIO) -> TransferView
         raise Invalid(f"{file.name} has become shorter.", "Import it again.")
     try:
         return api.send_content(item.id, item.bytes_done, piece)
-    except (Unavailable, RemoteError):
+    except (Unavailable, RemoteError) as error:
         # How much of the piece arrived, only control knows.
         now = api.transfer(item.id)
-        if now == item:
-            raise
-        return now
+        if now != item:
+            return now
+        if error.status == Conflict.status:
+            # Control has not noticed yet that an earlier connection broke.
+            raise Unavailable(error.message) from error
+        raise
 
 
 def _good(item: TransferView) -> TransferView:
