@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -25,6 +25,7 @@ from dsw_agent.tar_format import Entry
 
 SOCKET = "/var/run/docker.sock"
 _PRESENT = "dsw-base-layer-"
+_PROBE = "dsw-agent, to see whether layers are there"
 
 
 class EngineTarget:
@@ -50,10 +51,10 @@ class EngineTarget:
     def open(self, base: BaseConfig, reused: Sequence[AgentLayer]) -> bool:
         """The base's layers are there as long as the container is."""
         diff_ids = [*base.diff_ids, *(layer.diff_id for layer in reused)]
-        if reused and not self._has(diff_ids):
+        names = [f"{_PRESENT}{number}" for number in range(len(diff_ids))]
+        if reused and not self._has(base, names, diff_ids):
             return False
-        self._diff_ids = diff_ids
-        self._names = [f"{_PRESENT}{number}" for number in range(len(diff_ids))]
+        self._diff_ids, self._names = diff_ids, names
         return True
 
     def add(self, layer: LayerStream) -> AgentLayer:
@@ -83,12 +84,10 @@ class EngineTarget:
         if json.loads(config)["rootfs"]["diff_ids"] != self._diff_ids:
             raise RuntimeError("the configuration names other layers than were delivered")
         archive = self._begun()
-        digest = hashlib.sha256(config).hexdigest()
-        manifest = [{"Config": f"{digest}.json", "RepoTags": None, "Layers": self._names}]
-        archive.put(_member(f"{digest}.json", config))
-        archive.put(_member("manifest.json", json.dumps(manifest).encode()))
+        image, members = _described(config, self._names)
+        archive.put(members)
         self._cancellation.check()
-        self._image = image = f"sha256:{digest}"
+        self._image = image
         archive.end()
         self._loaded()
         self._cancellation.check()
@@ -103,19 +102,17 @@ class EngineTarget:
             with suppress(Exception):
                 self._pipeline.close(Cancelled())
         if self._image:
-            with suppress(SnapshotFailed):
-                self._call("DELETE", f"/images/{self._image}")
+            self._delete(self._image)
         self._http.close()
 
     def _begun(self) -> Pipe:
         """The archive, which the engine reads from now on."""
         if self._archive is None:
             archive = self._archive = self._pipeline.pipe()
-            self._loading = self._pipeline.start(lambda: self._load(archive))
+            self._loading = self._pipeline.start(lambda: self._load_all(archive))
         return self._archive
 
-    def _load(self, archive: Pipe) -> None:
-        """An engine that fails while it loads still answers 200, with a line that has `error`."""
+    def _load_all(self, archive: Pipe) -> None:
         read = False
 
         def content() -> Iterator[bytes]:
@@ -124,15 +121,22 @@ class EngineTarget:
             read = True
             yield tar_format.END
 
-        headers = {"Content-Type": "application/x-tar"}
+        self._load(content())
+        if not read:
+            raise _refusal("it did not read all of it")
+
+    def _load(self, content: Iterable[bytes]) -> None:
+        """An engine that fails while it loads still answers 200, with a line that has `error`."""
         answer = self._call(
-            "POST", "/images/load", params={"quiet": "1"}, content=content(), headers=headers
+            "POST",
+            "/images/load",
+            params={"quiet": "1"},
+            content=content,
+            headers={"Content-Type": "application/x-tar"},
         )
         for line in answer.text.splitlines():
             if line.startswith("{") and "error" in (told := json.loads(line)):
                 raise _refusal(str(told["error"]))
-        if not read:
-            raise _refusal("it did not read all of it")
 
     def _loaded(self) -> None:
         """Wait, also when cancelled: what it has all of the engine loads, whoever listens."""
@@ -140,15 +144,25 @@ class EngineTarget:
             self._loading.join()
         self._pipeline.close()
 
-    def _has(self, diff_ids: list[str]) -> bool:
-        """Whether an image has these layers, and maybe more above them."""
-        for image in self._call("GET", "/images/json").json():
-            # One may have been deleted meanwhile.
-            with suppress(SnapshotFailed):
-                found = self._call("GET", f"/images/{image['Id']}/json").json()
-                if (found["RootFS"].get("Layers") or [])[: len(diff_ids)] == diff_ids:
-                    return True
-        return False
+    def _has(self, base: BaseConfig, names: list[str], diff_ids: list[str]) -> bool:
+        """Whether these layers lie above each other there. No question answers that, and images
+        may be many; an image of nothing else can be made or not."""
+        system, architecture, _ = base.platform
+        rootfs = {"type": "layers", "diff_ids": diff_ids}
+        tree = {"os": system, "architecture": architecture, "rootfs": rootfs, "author": _PROBE}
+        image, members = _described(json.dumps(tree).encode(), names)
+        try:
+            self._load([members, tar_format.END])
+        except SnapshotFailed as error:
+            if error.reason is FailureReason.BASE_LAYERS_MISSING:
+                return False
+            raise
+        self._delete(image)
+        return True
+
+    def _delete(self, image: str) -> None:
+        with suppress(SnapshotFailed):
+            self._call("DELETE", f"/images/{image}", params={"noprune": "1"})
 
     def _size(self, image: str) -> int | None:
         size = self._call("GET", f"/images/{image}/json").json().get("Size")
@@ -172,6 +186,14 @@ class EngineTarget:
         if answer.status_code >= 400:
             raise _refusal(_message(answer))
         return answer
+
+
+def _described(config: bytes, layers: list[str]) -> tuple[str, bytes]:
+    """An image's id, and the members of an archive that make it of layers."""
+    digest = hashlib.sha256(config).hexdigest()
+    manifest = [{"Config": f"{digest}.json", "RepoTags": None, "Layers": layers}]
+    members = _member(f"{digest}.json", config)
+    return f"sha256:{digest}", members + _member("manifest.json", json.dumps(manifest).encode())
 
 
 def _member(name: str, content: bytes) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -32,6 +33,14 @@ def engine() -> Iterator[DockerClient]:
         for tag in image.tags or [image.id]:
             client.images.remove(tag, force=True)
     client.close()
+
+
+@pytest.fixture
+def no_thread_left() -> Iterator[None]:
+    """After the test there are the threads that there were before."""
+    before = set(threading.enumerate())
+    yield
+    assert set(threading.enumerate()) <= before
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from tests.dsw_agent.boxes import LABEL
 from tests.pushes import push
 
 from dsw.agent import AgentLayer, AgentRequest, AgentTarget
@@ -77,15 +78,15 @@ class Base:
         return AgentTarget.model_validate(values | changes)
 
 
-def configured(base: BaseConfig, layers: Sequence[AgentLayer], snapshot_id: str = "") -> bytes:
+def configured(base: BaseConfig, layers: Sequence[AgentLayer], label: str = "") -> bytes:
     """The configuration of an image with these layers above the base."""
     request = AgentRequest(
-        snapshot_id=snapshot_id or "snap-aaaaaaaaaaaa",
+        snapshot_id="snap-aaaaaaaaaaaa",
         upper="",
         base_image="",
         base_config="",
         mounts=[],
-        labels={"dsw-test-agent": ""},
+        labels={LABEL: label},
         author="alice",
         created=datetime(2026, 1, 2, tzinfo=UTC),
         comment="",
