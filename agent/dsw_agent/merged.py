@@ -26,7 +26,7 @@ class Folder:
 
     def __init__(self, parts: Sequence[tuple[int, int]]) -> None:
         self._parts = parts
-        self.topmost = parts[0][0]
+        self.topmost = parts[0][0] if parts else 0
 
     def names(self) -> list[str]:
         """What it holds, without what is deleted."""
@@ -57,6 +57,17 @@ class Folder:
             except OSError:
                 return None
         return None
+
+    def shows(self, name: str) -> bool:
+        """Whether it holds something of this name, of whatever kind."""
+        for _, directory in self._parts:
+            try:
+                return not inodes.is_whiteout(
+                    os.stat(name, dir_fd=directory, follow_symlinks=False)
+                )
+            except FileNotFoundError:
+                continue
+        return False
 
     @contextmanager
     def folder(self, path: str) -> Iterator[Folder | None]:
@@ -91,6 +102,11 @@ class Layers(Folder):
 
     def __init__(self, roots: Sequence[int]) -> None:
         super().__init__(list(enumerate(roots)))
+
+    def has(self, folder: str, name: str) -> bool:
+        """Whether there is something of this name in a folder."""
+        with self.folder(folder) as found:
+            return found is not None and found.shows(name)
 
     def expand(self, pattern: str) -> list[str]:
         """The folders that a path stands for in which `*` is any part of a name."""

@@ -21,6 +21,7 @@ from dsw_agent.exclusions import Exclusions
 from dsw_agent.failures import Cancellation, FailureReason, SnapshotFailed
 from dsw_agent.freezer import Freezer
 from dsw_agent.layer import Held, Layer, weight
+from dsw_agent.merged import Layers
 from dsw_agent.reporting import Reporter
 from dsw_agent.scan import Scan, path_of, scan, sync
 from dsw_agent.skipped import Skipped, readable
@@ -61,13 +62,15 @@ class _Deadline(Cancellation):
 class Files:
     """What is read: the upper directory `root`, what is left out of it, and where that is noted.
 
-    `lowers` are directories of layers right below it that become part of the first new layer.
+    `lowers` are directories of layers right below it that become part of the first new layer, and
+    `below` those of the layers that stay below that, all of them topmost first.
     """
 
     root: int
     exclusions: Exclusions
     skipped: Skipped
     lowers: list[int] = field(default_factory=list)
+    below: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,8 @@ class Passes:
         plan = self._plan(now, cancellation)
         roots = [self._files.root]
         if self._files.lowers and not self.layers:
-            plan = merged([plan, *map(self._lower, self._files.lowers)])
+            lower = map(self._lower, self._files.lowers)
+            plan = merged([plan, *lower], Layers(self._files.below))
             roots += self._files.lowers
         # What a later pass corrects is not worth a note.
         notes = self._files.skipped if final else Skipped()

@@ -104,10 +104,12 @@ class Snapshot:
         way = Way(target, self._reporter, inspect, self._cancellation)
         with ExitStack() as stack:
             squashed = 0 if ground.last else ground.squashed
-            lowers = [stack.enter_context(_opened(path)) for path in request.lowers[:squashed]]
+            paths = request.lowers if squashed else []
+            lowers = [stack.enter_context(_opened(path)) for path in paths]
             if len(lowers) < squashed:
                 raise _unreadable("the layers of the image below", OSError("they are not given"))
-            files = Files(root, self._exclusions, self._skipped, lowers)
+            parts = lowers[:squashed], lowers[squashed:]
+            files = Files(root, self._exclusions, self._skipped, *parts)
             last = ground.last
             passes = Passes(
                 files, way, last.scan if last else NOTHING, last.opaque if last else None

@@ -6,23 +6,25 @@ mount no more than about a hundred.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from dsw_agent import inodes
+from dsw_agent.merged import Layers
 from dsw_agent.tar_format import Entry, Kind
 from dsw_agent.walk import Plan
 
 
-def merged(plans: Sequence[Plan]) -> Plan:
+def merged(plans: Sequence[Plan], below: Layers) -> Plan:
     """One plan with what shows of several, the topmost first, each read from its own directory.
 
-    Deletions and directories that hide what is below stay: there are layers further below.
+    Directories that hide what is below stay, and deletions of what the layers further below have.
+    Other deletions would show as names of nothing in directories that only this layer has.
     """
     shown = _Shown()
     for source, plan in enumerate(plans):
         shown.add(source, plan.entries)
     plan = plans[0]
-    entries = sorted(shown.entries, key=lambda entry: entry.path.split("/"))
+    entries = sorted(shown.needed(below), key=lambda entry: entry.path.split("/"))
     return Plan(entries, dict(plan.opaque), set(plan.replaced), set(plan.missing))
 
 
@@ -34,6 +36,22 @@ class _Shown:
         self.entries: list[Entry] = []
         self._solid: set[str] = set()
         self._folders: set[str] = set()
+
+    def needed(self, below: Layers) -> Iterator[Entry]:
+        """The entries without deletions of what the layers below do not have."""
+        opaque = {
+            entry.path.rpartition("/")[0]
+            for entry in self.entries
+            if entry.inode == 0 and entry.path.rpartition("/")[2] == inodes.OPAQUE_MARKER
+        }
+        for entry in self.entries:
+            folder, _, name = entry.path.rpartition("/")
+            whiteout = entry.inode == 0 and name.startswith(inodes.WHITEOUT)
+            if whiteout and name != inodes.OPAQUE_MARKER:
+                gone = name.removeprefix(inodes.WHITEOUT)
+                if folder in opaque or not below.has(folder, gone):
+                    continue
+            yield entry
 
     def add(self, source: int, entries: Sequence[Entry]) -> None:
         """Put a further layer below."""
