@@ -18,6 +18,7 @@ FACTS = st.builds(
     hub=st.sampled_from(HubView),
     container=st.sampled_from(ContainerView),
     admitted=st.booleans(),
+    saving=st.booleans(),
     asked=st.booleans(),
     failure=st.sampled_from([Reason.NONE, Reason.IMAGE_GONE]),
     exit_code=st.sampled_from([None, 0, 1, 137, 143]),
@@ -49,6 +50,13 @@ def test_a_start_is_asked_for_only_when_it_is_wanted_admitted_and_not_under_way(
         assert facts.admitted
         assert facts.hub in (HubView.ABSENT, HubView.STOPPED)
         assert facts.attempts < MAX_ATTEMPTS
+        assert not facts.saving or facts.state is InstanceState.RECOVERING
+
+
+@given(FACTS)
+def test_what_is_being_saved_is_not_removed_at_once(facts: Facts) -> None:
+    if facts.saving and not facts.settled:
+        assert next_step(facts).do not in (Do.REMOVE_CONTAINER, Do.ASK_HUB_TO_DELETE, Do.FORGET)
 
 
 @given(FACTS)
@@ -114,7 +122,9 @@ class World:
             change["hub"] = HubView.STOPPED
         if self.facts.hub is HubView.UNKNOWN or self.facts.container is ContainerView.UNKNOWN:
             change |= {"hub": HubView.STOPPED, "container": ContainerView.EXITED}
-        self.facts = self.facts.model_copy(update=change | {"settled": True})
+        # What is being saved was saved, or cancelled, by the next turn.
+        change |= {"settled": True, "saving": False}
+        self.facts = self.facts.model_copy(update=change)
 
 
 @given(FACTS)
