@@ -21,7 +21,7 @@ from dsw.errors import EngineFailed, Unavailable
 from dsw.names import container_name
 from dsw.settings import Settings
 from dsw.snapshots import SnapshotState
-from dsw_control.engines import docker_agent
+from dsw_control.engines import docker_agent, docker_thaw
 from dsw_control.engines.base import SnapshotSource
 from dsw_control.engines.docker import DockerEngine
 from dsw_control.engines.docker_source import running_freezer
@@ -130,6 +130,14 @@ def freezer(box: Container) -> Path:
     return folder
 
 
+def freeze(folder: Path) -> None:
+    """By hand, as by a helper that nobody remembers."""
+    state = folder / "freezer.state"
+    file, word = (state, "FROZEN") if state.exists() else (folder / "cgroup.freeze", "1")
+    file.write_text(word)
+    eventually(lambda: is_frozen(folder))
+
+
 def a_request(source: SnapshotSource, work: Path, **more: Any) -> AgentRequest:
     work.mkdir(exist_ok=True)
     (work / "size").write_text("7")
@@ -197,16 +205,28 @@ async def test_what_an_operator_paused_stays_paused(
     assert (await engine.snapshot_source(ITEM)).freezer == "", "it stands still already"
     box.unpause()
     assert await engine.thaw_abandoned() == []
-    # Frozen by hand, as by a helper that nobody remembers.
-    state = folder / "freezer.state"
-    (state if state.exists() else folder / "cgroup.freeze").write_text(
-        "FROZEN" if state.exists() else "1"
-    )
+    freeze(folder)
     assert await engine.thaw_abandoned() == [ITEM]
     box.stop(timeout=0)
     source = await engine.snapshot_source(ITEM)
     assert source.freezer == ""
     assert await engine.thaw_abandoned() == []
+    await engine.close()
+
+
+@docker_engine
+async def test_control_that_is_not_root_thaws_by_a_container(
+    settings: Settings, box: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_folder: Path) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(docker_thaw, "thaw", refused)
+    engine = DockerEngine(settings)
+    freeze(freezer(box))
+    assert await engine.thaw_abandoned() == [ITEM]
+    assert not is_frozen(freezer(box))
+    assert await engine.agents() == []
     await engine.close()
 
 
