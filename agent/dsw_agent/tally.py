@@ -128,7 +128,11 @@ class Tally:
                 for part in inside[path]:
                     if totals[part].size * 100 > totals[b""].size:
                         heapq.heappush(queue, (-totals[part].size, part))
-        every = sorted(chosen + [path for _, path in queue], key=lambda path: -totals[path].size)
+        found = chosen + [path for _, path in queue]
+        # What is spread over very many folders is somewhere below the root.
+        every = sorted(found, key=lambda path: -totals[path].size) or (
+            [b""] if self.entries else []
+        )
         return [
             Folder(
                 path=readable(os.fsdecode(path)),

@@ -82,6 +82,13 @@ def test_many_small_folders_are_told_by_the_one_they_are_in(upper: Path) -> None
     assert [(each.path, each.entries) for each in folders] == [("/opt/tools/data", 80)]
 
 
+def test_what_is_spread_over_very_many_folders_is_below_the_root(upper: Path) -> None:
+    for number in range(150):
+        put(upper, f"{number}/x")
+    folders = inventory.forecast(request_of(upper)).folders
+    assert [(each.path, each.entries) for each in folders] == [("/", 300)]
+
+
 def test_hard_links_are_shipped_once_and_deletions_weigh_little(upper: Path, lower: Path) -> None:
     first = put(upper, "srv/a", bytes(MIB))
     os.link(first, upper / "srv/b")
