@@ -28,34 +28,14 @@ export type ImageSource = Schemas["ImageSource"];
 export type ImageLabels = Schemas["ImageLabels"];
 export type ImageAdd = Schemas["ImageAdd"];
 export type ImageChange = Schemas["ImageChange"];
-export interface ImageImport {
-  workspace?: string | null;
-  name: string;
-  description: string;
-  tag?: string | null;
-  size: number;
-}
+export type ImageImport = Schemas["ImageImport"];
 export type ImageReportView = Schemas["ImageReportView"];
 export type ImageReport = Schemas["ImageReport"];
 export type ImageRestore = Schemas["ImageRestore"];
 export type Package = Schemas["Package"];
 export type PackageChange = Schemas["PackageChange"];
 export type LeftOut = Schemas["LeftOut"];
-export interface Transfer {
-  id: string;
-  kind: "export" | "import";
-  state: "Receiving" | "Working" | "Ready" | "Failed" | "Cancelled";
-  workspace_id: string;
-  owner: string;
-  image_id?: string | null;
-  name: string;
-  message: string;
-  bytes_done: number;
-  size?: number | null;
-  created_at: string;
-  ended_at?: string | null;
-  expires_at?: string | null;
-}
+export type Transfer = Schemas["TransferView"];
 export type ImageUsage = Schemas["ImageUsage"];
 export type Visibility = Schemas["Visibility"];
 export type Credential = Schemas["CredentialView"];

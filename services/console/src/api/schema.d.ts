@@ -180,6 +180,96 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/images/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import Image
+         * @description Begin to bring in an image as an OCI archive, or as one of `docker save`; PUT its bytes to
+         *     the transfer's content next.
+         */
+        post: operations["import_image_services_dsw_api_images_import_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/images/transfers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Transfers
+         * @description Your transfers of the last day, newest first.
+         */
+        get: operations["list_transfers_services_dsw_api_images_transfers_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/images/transfers/{transfer_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Transfer
+         * @description One transfer and how far it is: while an import is received, `bytes_done` is the offset to go
+         *     on at.
+         */
+        get: operations["get_transfer_services_dsw_api_images_transfers__transfer_id__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Transfer
+         * @description Cancel it, or delete it and its archive once it has ended.
+         */
+        delete: operations["delete_transfer_services_dsw_api_images_transfers__transfer_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/images/transfers/{transfer_id}/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Content
+         * @description Download the archive, or a part of it by the header `Range`.
+         */
+        get: operations["get_content_services_dsw_api_images_transfers__transfer_id__content_get"];
+        /**
+         * Put Content
+         * @description Send the archive, or what is missing of it. What came before a broken connection is kept.
+         */
+        put: operations["put_content_services_dsw_api_images_transfers__transfer_id__content_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/images/{image_id}": {
         parameters: {
             query?: never;
@@ -223,6 +313,26 @@ export interface paths {
          * @description Ask engine and registry again whether it is there, and what it can run.
          */
         post: operations["check_image_services_dsw_api_images__image_id__check_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/images/{image_id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Export Image
+         * @description Have an OCI archive made of an image; download it from the transfer once that is Ready.
+         */
+        post: operations["export_image_services_dsw_api_images__image_id__export_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1595,6 +1705,31 @@ export interface components {
             visibility?: components["schemas"]["Visibility"] | null;
         };
         /**
+         * ImageImport
+         * @description An image that comes as an OCI archive (or one of `docker save`) of `size` bytes.
+         */
+        ImageImport: {
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /** Name */
+            name: string;
+            /**
+             * Size
+             * @description Bytes of the file.
+             */
+            size: number;
+            /** Tag */
+            tag?: string | null;
+            /**
+             * Workspace
+             * @description Id or name.
+             */
+            workspace?: string | null;
+        };
+        /**
          * ImageLabels
          * @description What is in an image, in the words people filter by.
          */
@@ -2250,6 +2385,13 @@ export interface components {
         Page_SshKeyView_: {
             /** Items */
             items: components["schemas"]["SshKeyView"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[TransferView] */
+        Page_TransferView_: {
+            /** Items */
+            items: components["schemas"]["TransferView"][];
             /** Next */
             next?: string | null;
         };
@@ -2970,6 +3112,58 @@ export interface components {
             url: string;
         };
         /**
+         * TransferKind
+         * @description Out of the catalog, or into it.
+         * @enum {string}
+         */
+        TransferKind: "export" | "import";
+        /**
+         * TransferState
+         * @description Where a transfer is; the last three are ends. `Receiving`: an import's file is coming in.
+         * @enum {string}
+         */
+        TransferState: "Receiving" | "Working" | "Ready" | "Failed" | "Cancelled";
+        /**
+         * TransferView
+         * @description A transfer and how far it is; `size` is that of the file, in bytes. An export's file is kept
+         *     until `expires_at`.
+         */
+        TransferView: {
+            /**
+             * Bytes Done
+             * @default 0
+             */
+            bytes_done: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Ended At */
+            ended_at?: string | null;
+            /** Expires At */
+            expires_at?: string | null;
+            /** Id */
+            id: string;
+            /** Image Id */
+            image_id?: string | null;
+            kind: components["schemas"]["TransferKind"];
+            /**
+             * Message
+             * @default
+             */
+            message: string;
+            /** Name */
+            name: string;
+            /** Owner */
+            owner: string;
+            /** Size */
+            size?: number | null;
+            state: components["schemas"]["TransferState"];
+            /** Workspace Id */
+            workspace_id: string;
+        };
+        /**
          * UsageBy
          * @description What the lines of a report are for.
          * @enum {string}
@@ -3549,6 +3743,205 @@ export interface operations {
             };
         };
     };
+    import_image_services_dsw_api_images_import_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters. The same key makes it once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImageImport"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TransferView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_transfers_services_dsw_api_images_transfers_get: {
+        parameters: {
+            query?: {
+                /** @description At most so many items. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_TransferView_"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_transfer_services_dsw_api_images_transfers__transfer_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                transfer_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TransferView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_transfer_services_dsw_api_images_transfers__transfer_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                transfer_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_content_services_dsw_api_images_transfers__transfer_id__content_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                transfer_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-tar": string;
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_content_services_dsw_api_images_transfers__transfer_id__content_put: {
+        parameters: {
+            query?: {
+                /** @description Bytes that were sent before. */
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                transfer_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": unknown;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TransferView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_image_services_dsw_api_images__image_id__get: {
         parameters: {
             query?: never;
@@ -3668,6 +4061,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ImageView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_image_services_dsw_api_images__image_id__export_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters. The same key makes it once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                image_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TransferView"];
                 };
             };
             /** @description What was wrong and what to do */

@@ -1,32 +1,28 @@
 /** The calls of the API about images as files: those that leave the catalog, and those that come. */
 import { apiUrl } from "./base";
 import { once } from "./calls";
-import { client as typed, sendSlowly, unwrap } from "./client";
+import { client, sendSlowly, unwrap } from "./client";
 import type { ImageImport, Transfer } from "./models";
-import { everyItem, LONGEST, type Page } from "./pages";
-
-type Answer<T> = Promise<{ data?: T; error?: unknown; response: Response }>;
-type Call = <T>(path: string, options: object) => Answer<T>;
-const client = typed as unknown as Record<"GET" | "POST" | "PUT" | "DELETE", Call>;
+import { everyItem, LONGEST } from "./pages";
 
 const of = (id: string) => ({ params: { path: { transfer_id: id } } });
 
 export const transferCalls = {
   transfers: (signal: AbortSignal) =>
     everyItem((cursor) =>
-      unwrap(client.GET<Page<Transfer>>("/images/transfers", { params: { query: { limit: LONGEST, cursor } }, signal })),
+      unwrap(client.GET("/images/transfers", { params: { query: { limit: LONGEST, cursor } }, signal })),
     ),
-  transfer: (id: string) => unwrap(client.GET<Transfer>("/images/transfers/{transfer_id}", of(id))),
+  transfer: (id: string) => unwrap(client.GET("/images/transfers/{transfer_id}", of(id))),
   exportImage: (id: string, key: string) => {
     const params = { path: { image_id: id }, ...once(key) };
-    return unwrap(client.POST<Transfer>("/images/{image_id}/export", { params }));
+    return unwrap(client.POST("/images/{image_id}/export", { params }));
   },
   importImage: (body: ImageImport, key: string) =>
-    unwrap(client.POST<Transfer>("/images/import", { params: once(key), body })),
+    unwrap(client.POST("/images/import", { params: once(key), body })),
   /** Send a piece of an import's file, which begins at `offset` of it. */
   sendPiece: (id: string, offset: number, piece: Blob): Promise<Transfer> =>
     unwrap(
-      client.PUT<Transfer>("/images/transfers/{transfer_id}/content", {
+      client.PUT("/images/transfers/{transfer_id}/content", {
         params: { path: { transfer_id: id }, query: { offset } },
         body: piece as never,
         bodySerializer: (content: unknown) => content as Blob,

@@ -91,7 +91,7 @@ function Details({ image, onClose }: { image: Image; onClose: () => void }) {
       </div>
       <Facts image={image} />
       {image.source === "snapshot" && <ReportSection image={image} runs={runs && offered} />}
-      {offered && image.available && <ExportSection image={image} />}
+      {rights.take && image.available && <ExportSection image={image} />}
       <ImageUsers image={image} />
       <Family image={image} />
       {editing && <EditImageDialog image={image} publish={rights.publish} onClose={() => setEditing(false)} />}

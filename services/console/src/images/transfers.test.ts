@@ -79,6 +79,13 @@ describe("an import", () => {
     expect(server.kept).toEqual([...new Uint8Array(await file(100).arrayBuffer())]);
   });
 
+  it("waits while the server still holds what an earlier connection sent", async () => {
+    const busy = new Problem(409, "conflict", "Another request is sending this archive.");
+    const server = new Server(100, new Map([[0, 0], [1, 0]]), busy);
+    await sendAll(file(100), transfer({}), server.road());
+    expect(server.kept).toHaveLength(100);
+  });
+
   it("goes on where an earlier one was cut off", async () => {
     const server = new Server(100);
     server.kept = [...new Uint8Array(await file(100).arrayBuffer())].slice(0, 60);

@@ -48,13 +48,17 @@ export async function sendAll(file: Blob, begun: Transfer, road: Road): Promise<
       silent = 0;
     } catch (error) {
       silent += 1;
-      if (!(error instanceof Problem && error.isLostConnection) || silent > TRIES) throw error;
+      if (!mayPass(error) || silent > TRIES) throw error;
       await road.pause();
     }
   }
   road.onChange(transfer);
   return transfer;
 }
+
+/** A lost connection, or that the server has not noticed yet that an earlier one broke. */
+const mayPass = (error: unknown): boolean =>
+  error instanceof Problem && (error.isLostConnection || error.status === 409);
 
 async function next(file: Blob, transfer: Transfer, road: Road): Promise<Transfer> {
   const { bytes_done: done } = transfer;

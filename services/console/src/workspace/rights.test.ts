@@ -78,15 +78,17 @@ describe("rights on an image", () => {
       remove: true,
       publish: false,
       check: true,
+      take: true,
     });
     expect(rightsOnImage(image({ owner: "bob" }), ME, with_("image.add", "image.delete.own"))).toEqual({
       change: false,
       remove: false,
       publish: false,
       check: false,
+      take: true,
     });
     const manager = with_("image.change", "image.delete");
-    expect(rightsOnImage(image({ owner: "bob" }), ME, manager)).toMatchObject({ change: true, remove: true });
+    expect(rightsOnImage(image({ owner: "bob" }), ME, manager)).toMatchObject({ change: true, remove: true, take: false });
   });
 
   it("keep what is public to those who may publish", () => {
@@ -100,12 +102,13 @@ describe("rights on an image", () => {
 
   it("leave official and deleted images alone", () => {
     const every = with_("image.add", "image.change", "image.delete", "image.publish");
-    const none = { change: false, remove: false, publish: false, check: false };
+    const none = { change: false, remove: false, publish: false, check: false, take: false };
     expect(rightsOnImage(image({ source: "official", owner: null }), ME, every)).toEqual(none);
     expect(rightsOnImage(image({ retired_at: "2026-01-01" }), ME, every)).toMatchObject({
       change: false,
       remove: false,
       check: false,
+      take: false,
     });
   });
 });

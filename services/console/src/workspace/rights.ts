@@ -42,6 +42,8 @@ export interface ImageRights {
   /** Let everybody see it, or end that. */
   publish: boolean;
   check: boolean;
+  /** Take it out as a file; the operator has what an official one was built from. */
+  take: boolean;
 }
 
 /** `workspace` is that of the image; official images have none and are kept by the operator. */
@@ -60,6 +62,7 @@ export function rightsOnImage(
     remove: !official && offered && may(workspace, own ? "image.delete.own" : "image.delete"),
     publish,
     check: official ? offered && me.admin : keeps,
+    take: !official && offered && may(workspace, "image.add"),
   };
 }
 
