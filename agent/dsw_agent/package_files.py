@@ -5,33 +5,33 @@ from __future__ import annotations
 import csv
 import json
 import posixpath
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from dsw_agent.packages import CONDA, SITES
 from dsw_agent.upper_files import Read
 
 _LIST_MAX = 16 * 1024**2
-_ALL_LISTS_MAX = 128 * 1024**2
+_ALL_LISTS_MAX = 64 * 1024**2
 _DPKG_LISTS = "var/lib/dpkg/info/"
 _MERGED_INTO_USR = ("bin/", "sbin/", "lib/", "lib32/", "lib64/")
 
 _Reader = Callable[[str, str], Iterator[str]]
 
 
-def of_packages(read: Read, paths: Iterable[str]) -> set[str]:
+def of_packages(read: Read, paths: Collection[str]) -> set[str]:
     """The files that packages brought, as far as the lists of these are among the `paths`.
 
     Settings below `/etc` are nobody's, as people change them, and a package of an environment has
     no files outside of that.
     """
-    found: set[str] = set()
+    every, found = set(paths), set[str]()
     left = _ALL_LISTS_MAX
     for path in paths:
         reader = _reader_of(path)
         text = read(path, min(_LIST_MAX, left)) if reader else None
         if reader and text:
             left -= len(text)
-            found.update(reader(path, text.decode("utf-8", "surrogateescape")))
+            found |= every.intersection(reader(path, text.decode("utf-8", "surrogateescape")))
     return found
 
 

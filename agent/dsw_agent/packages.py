@@ -6,6 +6,7 @@ those whose names were met in the container's own files.
 
 from __future__ import annotations
 
+import itertools
 import os
 import posixpath
 import re
@@ -34,9 +35,9 @@ _KNOWN = (
 _OF_PREFIX = ("lib/python3*/site-packages", "conda-meta")
 _PREFIX_VARIABLES = ("VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DIR")
 _MOST_PLACES = 1000
-_MOST_PACKAGES = 20_000
+_MOST_PACKAGES = 10_000
 _METADATA_MAX = 1024**2
-_STATUS_MAX = 64 * 1024**2
+_STATUS_MAX = 16 * 1024**2
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+:-]{0,199}\Z")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!:~*-]{0,99}\Z")
@@ -92,13 +93,15 @@ class Inventory:
         before: set[Installed] = set()
         after: set[Installed] = set()
         for place in self._where:
+            if len(after) + len(before) > 2 * _MOST_PACKAGES:
+                break
             found, is_new = _listed(self._all, place, self._new)
             after |= found
             before |= found if not is_new else self._was_listed(place)
         status = self._all.read(DPKG_STATUS, _STATUS_MAX)
         was = self._below.read(DPKG_STATUS, _STATUS_MAX) if self._below else None
-        after |= (debian := set(_dpkg(status or b"")))
-        before |= debian if was == status else set(_dpkg(was or b""))
+        after |= (debian := _set_of(_dpkg(status or b"")))
+        before |= debian if was == status else _set_of(_dpkg(was or b""))
         return sorted(before)[:_MOST_PACKAGES], sorted(after)[:_MOST_PACKAGES]
 
     def _was_listed(self, place: str) -> set[Installed]:
@@ -146,7 +149,11 @@ def _listed(layers: Layers, place: str, new: int) -> tuple[set[Installed], bool]
             found = _conda(folder)
         else:
             found = _python(folder, _is_of_conda(layers, place))
-        return set(found), folder.topmost < new
+        return _set_of(found), folder.topmost < new
+
+
+def _set_of(packages: Iterable[Installed]) -> set[Installed]:
+    return set(itertools.islice(packages, _MOST_PACKAGES))
 
 
 def _is_of_conda(layers: Layers, site: str) -> bool:
