@@ -259,9 +259,10 @@ def test_an_instance_saves_itself_at_its_stops_when_that_is_wanted(
     engine.boxes[item.id] = ContainerView.RUNNING
     with dsw.client() as api:
         assert eventually(lambda: api.instance(item.id).state == "Running", 20)
-    dsw.ok("instances", "stop", instance, "--no-wait")
+    stopped = dsw("instances", "stop", instance)
+    assert stopped.status == 0
+    assert f"dsw snapshots list --instance {instance}" in stopped.err
     with dsw.client() as api:
-        assert eventually(lambda: api.snapshots(item.id), 20)
         [snapshot] = api.snapshots(item.id)
     assert snapshot.automatic
     engine.make(begun(dsw, engine).id)

@@ -9,7 +9,7 @@ import typer
 from dsw.cli.credentials import client
 from dsw.cli.find import find_code_source, find_image, find_instance, find_workspace
 from dsw.cli.options import NoQueue, OfWorkspace, Priority, Timeout, Wait, Workspace, Yes
-from dsw.cli.output import AsJson, console, lab_url, show, show_one, when
+from dsw.cli.output import AsJson, console, errors, lab_url, show, show_one, when
 from dsw.cli.progress import wait_for_instance
 from dsw.client import Client
 from dsw.instances import (
@@ -19,6 +19,7 @@ from dsw.instances import (
     InstanceStop,
     InstanceView,
 )
+from dsw.snapshots import ENDED
 
 app = typer.Typer(help="Your instances.", no_args_is_help=True)
 
@@ -124,6 +125,10 @@ def stop(
         body = None if save is None else InstanceStop(save=save)
         item = api.stop_instance(find_instance(api, key).id, body)
         finish(api, item, wait, timeout, as_json)
+        for snapshot in api.snapshots(item.id, limit=1) if wait else ():
+            if snapshot.automatic and snapshot.state not in ENDED:
+                line = f"It is being saved; look with: dsw snapshots list --instance {item.name}"
+                errors.print(line, markup=False)
 
 
 @app.command()
