@@ -101,7 +101,8 @@ async def list_transfers(
     """The caller's transfers in the workspaces that they are in, newest first."""
     not_from_an_instance(caller)
     async with control.db.read() as session:
-        mine = list(await standings(session, caller))
+        found = await standings(session, caller)
+        mine = [key for key, one in found.items() if one.reads(Action.IMAGE_ADD)]
         query = select(ImageTransfer).where(
             ImageTransfer.owner == caller.name, ImageTransfer.workspace_id.in_(mine)
         )
@@ -125,8 +126,7 @@ async def receive(
     """Append bytes to an import's file, from where it ends now. What has come stays when the
     connection breaks; the last byte ends the upload."""
     async with control.db.read() as session:
-        row = await _own(session, caller, transfer_id)
-        (await standing(session, caller, row.workspace_id)).check(Action.IMAGE_ADD)
+        row = await _own(session, caller, transfer_id, change=True)
     if row.state != TransferState.RECEIVING or row.cancel or row.size is None:
         raise Conflict(
             f"The transfer {transfer_id} takes no bytes: it is {row.state}.", "Begin a new import."
@@ -151,8 +151,7 @@ async def content_of(
 ) -> tuple[Path, TransferView]:
     """The archive that an export made, to be downloaded."""
     async with control.db.read() as session:
-        row = await _own(session, caller, transfer_id)
-        (await standing(session, caller, row.workspace_id)).check(Action.IMAGE_ADD)
+        row = await _own(session, caller, transfer_id, change=True)
         view = transfer_view(control, row)
     path = archive_file(control.settings, row.id)
     if row.kind != TransferKind.EXPORT or row.state != TransferState.READY or not path.is_file():
@@ -166,7 +165,7 @@ async def content_of(
 async def delete_transfer(control: Control, caller: Caller, transfer_id: str) -> None:
     """Cancel what is under way, forget what has ended; the archive is deleted."""
     async with control.db.write() as session:
-        row = await _own(session, caller, transfer_id, lock=True)
+        row = await _own(session, caller, transfer_id, change=True)
         target = (row.id, row.workspace_id)
         if row.state in UNDER_WAY:
             row.cancel = True
@@ -217,15 +216,19 @@ async def _check_few(session: AsyncSession, caller: Caller) -> None:
 
 
 async def _own(
-    session: AsyncSession, caller: Caller, transfer_id: str, lock: bool = False
+    session: AsyncSession, caller: Caller, transfer_id: str, change: bool = False
 ) -> ImageTransfer:
-    """The transfer, when it is the caller's and they are in its workspace still."""
+    """The transfer, when it is the caller's and they may have one in its workspace still; locked
+    in a transaction that writes, to `change` it."""
     not_from_an_instance(caller)
-    row = await session.get(ImageTransfer, transfer_id, with_for_update=lock or None)
+    row = await session.get(ImageTransfer, transfer_id, with_for_update=change or None)
     if row is None or row.owner != caller.name:
         raise _no_transfer(transfer_id)
-    if not (await standing(session, caller, row.workspace_id)).roles:
+    found = await standing(session, caller, row.workspace_id)
+    if not found.roles:
         raise _no_transfer(transfer_id)
+    if change or not found.reads(Action.IMAGE_ADD):
+        found.check(Action.IMAGE_ADD)
     return row
 
 

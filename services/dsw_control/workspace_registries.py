@@ -35,6 +35,7 @@ async def put_registry(
     needs_images(control)
     async with control.db.write() as session:
         row = await locked(session, caller, key, Action.CREDENTIAL_MANAGE)
+        await _check_idle(session, row.id)
         _check_address(control, caller, row.id, body)
         login = await _login(session, control, row.id, body)
     host = host_name(body.address)

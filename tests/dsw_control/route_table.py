@@ -77,6 +77,16 @@ CHANGES: dict[str, Ask] = {
     "DELETE /images/{image_id}": Ask(world={"image_id": "saved"}),
     "POST /images/{image_id}/check": Ask(world={"image_id": "saved"}),
     "POST /images/{image_id}/restore": Ask(body={"name": "again"}, world={"image_id": "saved"}),
+    "POST /images/{image_id}/export": Ask(world={"image_id": "saved"}),
+    "POST /images/import": Ask(body={"workspace": "team", "name": "brought", "size": 10240}),
+    "PUT /images/transfers/{transfer_id}/content": Ask(),
+    "DELETE /images/transfers/{transfer_id}": Ask(),
+    "PUT /workspaces/{workspace}/registry": Ask(
+        ADMIN,
+        {"address": "{another_registry}", "repository": "team/saved", "insecure": "true"},
+        world={"workspace": "empty"},
+    ),
+    "DELETE /workspaces/{workspace}/registry": Ask(ADMIN, world={"workspace": "empty"}),
     "POST /credentials": Ask(
         body={
             "workspace": "team",
@@ -116,6 +126,7 @@ WRITTEN_ELSEWHERE = {
     "PUT /instances/{instance_id}/endpoints": "it is no act of anybody's",
     "POST /instances/{instance_id}/ssh/entries": "that the ticket was given is",
     "POST /instances/{instance_id}/snapshots/forecast": "it changes nothing",
+    "PUT /images/transfers/{transfer_id}/content": "that the import began is, and its end",
 }
 """Changes that leave no line of the audit log here, and why."""
 
@@ -149,6 +160,7 @@ NOT_MATCHED = {
     "DELETE /queue/{instance_id}": "an entry is no object: it is taken out wherever it stands",
     "PUT /instances/{instance_id}/ssh": "its own server alone knows it, and sends the whole",
     "PUT /instances/{instance_id}/endpoints": "its own server alone knows them, and sends all",
+    "PUT /images/transfers/{transfer_id}/content": "the offset says what the sender knows",
     "PATCH /queue/{instance_id}": "a place is asked for among entries that move by themselves",
 }
 """Changes without If-Match, and why."""

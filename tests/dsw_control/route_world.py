@@ -58,8 +58,9 @@ def control_in(folder: Path, registry: str) -> Control:
     return control
 
 
-async def make_world(folder: Path, registry: str) -> dict[str, str]:
-    """Ids by name: what the placeholders of a path stand for, and objects in other states."""
+async def make_world(folder: Path, registry: str, another: str) -> dict[str, str]:
+    """Ids by name: what the placeholders of a path stand for, and objects in other states.
+    `another` registry is that of a workspace."""
     control = control_in(folder, registry)
     await control.db.migrate()
     await workspaces.ensure_default(control)
@@ -70,16 +71,19 @@ async def make_world(folder: Path, registry: str) -> dict[str, str]:
     api = Api(control)
     try:
         await _push(f"http://{registry}/v2/tools/theirs")
-        return {"registry": registry, **await _fill(api)}
+        ids = {"registry": registry, "another_registry": another}
+        return ids | await _fill(api, another)
     finally:
         await api.close()
         await control.hub.close()
         await control.db.close()
 
 
-async def _fill(api: Api) -> dict[str, str]:
+async def _fill(api: Api, registry: str) -> dict[str, str]:
     team = await api.ok(ADMIN, "POST", "/workspaces", {"name": "team", "owner": OWNER})
     await api.ok(ADMIN, "POST", "/workspaces", {"name": "empty"})
+    place = {"address": registry, "repository": "empty/saved", "insecure": True}
+    await api.ok(ADMIN, "PUT", "/workspaces/empty/registry", place)
     await api.ok(OWNER, "PUT", f"/workspaces/team/members/{MEMBER}", {"roles": ["developer"]})
     for role in ("reader", "unused"):
         await api.ok(OWNER, "PUT", f"/workspaces/team/roles/{role}", {"actions": ["queue.read"]})
@@ -109,6 +113,8 @@ async def _fill(api: Api) -> dict[str, str]:
     everybody = {"access": "full"}
     world["share_id"] = (await api.ok(OWNER, "PUT", shares, everybody))["id"]
     world["key_id"] = (await api.ok(OWNER, "POST", "/ssh-keys", {"public_key": OWN_KEY}))["id"]
+    archive = {"workspace": "team", "name": "coming", "size": 1024}
+    world["transfer_id"] = (await api.ok(OWNER, "POST", "/images/import", archive))["id"]
     return world
 
 

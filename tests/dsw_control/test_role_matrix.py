@@ -28,6 +28,7 @@ from dsw_control.store.tables import (
     AuditEntry,
     CodeSource,
     Image,
+    ImageTransfer,
     Instance,
     Member,
     Snapshot,
@@ -58,6 +59,10 @@ OWNED: dict[str, tuple[Action, Action | None]] = {
     "PATCH /images/{image_id}": (Action.IMAGE_ADD, Action.IMAGE_CHANGE),
     "POST /images/{image_id}/check": (Action.IMAGE_ADD, Action.IMAGE_CHANGE),
     "DELETE /images/{image_id}": (Action.IMAGE_DELETE_OWN, Action.IMAGE_DELETE),
+    "GET /images/transfers/{transfer_id}": (Action.IMAGE_ADD, None),
+    "DELETE /images/transfers/{transfer_id}": (Action.IMAGE_ADD, None),
+    "PUT /images/transfers/{transfer_id}/content": (Action.IMAGE_ADD, None),
+    "GET /images/transfers/{transfer_id}/content": (Action.IMAGE_ADD, None),
     "DELETE /code-sources/{code_source_id}": (Action.CODE_ADD, Action.CODE_MANAGE),
     "DELETE /ssh-keys/{key_id}": (Action.SSH_KEY_OWN, None),
     "GET /usage": (Action.USAGE_READ_OWN, Action.USAGE_READ),
@@ -114,7 +119,7 @@ class Matrix:
             if self.role:
                 member = {"roles": [self.role], "group_roles": [], "disabled": self.disabled}
                 session.add(Member(workspace_id=team, username=SUBJECT, added_at=moment, **member))
-            for table in (Instance, Snapshot, CodeSource, Image):
+            for table in (Instance, Snapshot, CodeSource, Image, ImageTransfer):
                 of_team = table.workspace_id == team
                 await session.execute(update(table).where(of_team).values(owner=self.owner))
             await session.execute(update(SshKey).values(username=self.owner))
@@ -126,6 +131,9 @@ class Matrix:
         ask = CHANGES.get(route, Ask())
         if route.startswith("PUT /workspaces/{workspace}/quotas"):
             ask = replace(ask, body=WITH_CAPS)
+        if route.endswith("/registry"):
+            # Of `team`, from which something is on its way to the place that it has now.
+            ask = Ask(body=ask.body and {"address": "registry.example.org", "repository": "team"})
         if route == "GET /instances/{instance_id}":
             ask = replace(ask, world={"instance_id": "running"})
         method, path = route.split(" ")
@@ -186,7 +194,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, d
     """The folder of the small workbench, and its ids."""
     folder = tmp_path_factory.mktemp("original")
     with registries(tmp_path_factory.mktemp("registries")) as start_registry:
-        yield folder, asyncio.run(make_world(folder, start_registry()))
+        yield folder, asyncio.run(make_world(folder, start_registry(), start_registry()))
 
 
 async def check(matrix: Matrix, expected: dict[str, bool]) -> None:
@@ -248,7 +256,7 @@ async def test_who_has_no_role_there_reaches_nothing_of_it(
     free = {Action.ME_READ, Action.SPEC_LIST, Action.SSH_KEY_OWN}
     # With a role that is no more one is a member who may nothing.
     known = "GET /images" if role == "gone" else "GET /images/{image_id}"
-    public = {route for route in ROUTES if route.startswith(known)}
+    public = {route for route in ROUTES if route.startswith(known) and "/transfers" not in route}
     expected = {
         route: Action(operation["x-dsw-action"]) in free or route in public
         for route, operation in ROUTES.items()
@@ -260,8 +268,14 @@ async def test_a_platform_administrator_may_all_but_run_and_enter_instances_as_n
     original: tuple[Path, dict[str, str]], tmp_path: Path
 ) -> None:
     matrix = Matrix(original[0], tmp_path, original[1], "", owner=OWNER)
-    lists_of_their_own = {"GET /instances", "GET /snapshots", "GET /ssh-keys"}
+    lists_of_their_own = {
+        "GET /instances",
+        "GET /snapshots",
+        "GET /ssh-keys",
+        "GET /images/transfers",
+    }
     not_theirs = {"POST /instances", "POST /ssh/tickets", "DELETE /ssh-keys/{key_id}"}
+    not_theirs |= {route for route in ROUTES if "{transfer_id}" in route}
     for route in set(ROUTES) - FOR_SERVERS - lists_of_their_own:
         async with matrix.api() as api:
             answer = await matrix.send(api, route, ADMIN)

@@ -91,7 +91,7 @@ def original(
     """The folder of the small workbench, and its ids."""
     folder = tmp_path_factory.mktemp("original")
     with registries(tmp_path_factory.mktemp("registries")) as start_registry:
-        yield folder, asyncio.run(make_world(folder, start_registry()))
+        yield folder, asyncio.run(make_world(folder, start_registry(), start_registry()))
 
 
 @pytest.fixture

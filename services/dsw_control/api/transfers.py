@@ -14,6 +14,7 @@ from dsw.names import id_pattern, slug
 from dsw.roles import Action
 from dsw.transfers import ImageImport, TransferView
 from dsw_control import transfers
+from dsw_control.api.conditions import tagged
 from dsw_control.api.dependencies import CallerDep, ControlDep, OnceDep, PageDep, does
 from dsw_control.api.schemas import Page
 
@@ -56,11 +57,11 @@ async def list_transfers(
 
 @router.get("/transfers/{transfer_id}", **does(Action.IMAGE_ADD))
 async def get_transfer(
-    control: ControlDep, caller: CallerDep, transfer_id: TransferId
+    control: ControlDep, caller: CallerDep, transfer_id: TransferId, response: Response
 ) -> TransferView:
     """One transfer and how far it is: while an import is received, `bytes_done` is the offset to go
     on at."""
-    return await transfers.get_transfer(control, caller, transfer_id)
+    return tagged(response, await transfers.get_transfer(control, caller, transfer_id))
 
 
 @router.delete("/transfers/{transfer_id}", status_code=204, **does(Action.IMAGE_ADD))
