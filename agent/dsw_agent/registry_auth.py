@@ -46,7 +46,8 @@ class RegistryAuth(httpx.Auth):
         if self._header:
             request.headers["Authorization"] = self._header
         answer = yield request
-        if answer.status_code != 401:
+        # The one who challenges has to be the registry, not where it sent a reader of blobs.
+        if answer.status_code != 401 or not same_origin(answer.request.url, self._registry):
             return
         before, self._header = self._header, ""
         if self._file:

@@ -54,15 +54,16 @@ class Layer:
 
 
 class Base:
-    """An image of one layer in a registry."""
+    """An image of two layers in a registry."""
 
     def __init__(self, address: str) -> None:
         self.address = address
-        layer = a_tar(base=b"base")
-        diff_id = f"sha256:{hashlib.sha256(layer).hexdigest()}"
-        tree = {"os": "linux", "architecture": "amd64", "rootfs": {"diff_ids": [diff_id]}}
+        layers = [a_tar(below=b"below"), a_tar(above=b"above")]
+        diff_ids = [f"sha256:{hashlib.sha256(layer).hexdigest()}" for layer in layers]
+        tree = {"os": "linux", "architecture": "amd64", "rootfs": {"diff_ids": diff_ids}}
         text = json.dumps(tree).encode()
-        digest = push(address, "team/base:v1", text, gzip.compress(layer, mtime=0))
+        blobs = [gzip.compress(layer, mtime=0) for layer in layers]
+        digest = push(address, "team/base:v1", text, *blobs)
         self.reference = f"{address}/team/base@{digest}"
         self.config = BaseConfig(text.decode())
 

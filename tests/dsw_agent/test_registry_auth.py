@@ -111,6 +111,30 @@ def test_another_host_that_takes_the_upload_sees_no_credential(tmp_path: Path) -
     assert ObjectStore.shown == []
 
 
+class Asks(SmallRegistry):
+    """Another host that would like to have a password."""
+
+    def do_HEAD(self) -> None:
+        host = self.headers["Host"]
+        self.answer(401, WWW_Authenticate=f'Bearer realm="http://{host}/token"')
+
+
+def test_another_host_that_asks_for_the_password_does_not_get_it() -> None:
+    with serving(Asks) as (elsewhere, kind):
+
+        class SendsElsewhere(SmallRegistry):
+            def do_HEAD(self) -> None:
+                self.answer(307, Location=f"http://{elsewhere}/blob")
+
+        with (
+            serving(SendsElsewhere) as (host, _),
+            a_client(host, **LOGIN) as registry,
+            pytest.raises(SnapshotFailed, match="refused access"),
+        ):
+            registry.blob_size("x", "sha256:1")
+    assert kind.asked == ["HEAD /blob"]
+
+
 class TakesOneToken(SmallRegistry):
     """Takes the token that is in a file."""
 

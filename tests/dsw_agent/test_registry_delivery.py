@@ -26,9 +26,11 @@ from tests.registries import RegistryServer
 from dsw_agent import registry as registry_module
 from dsw_agent.delivery import Delivered
 from dsw_agent.failures import Cancellation, Cancelled, SnapshotFailed
+from dsw_agent.image_config import BaseConfig
 from dsw_agent.registry import RegistryTarget
 
 REPOSITORY = "dsw/img"
+BELOW = [a_tar(below=b"below"), a_tar(above=b"above")]
 
 
 @pytest.fixture
@@ -78,7 +80,7 @@ def unpacked(server: RegistryServer, tag: str = "v2") -> list[bytes]:
             content = gzip.decompress(blob)
         assert diff_id == f"sha256:{hashlib.sha256(content).hexdigest()}"
         contents.append(content)
-    return contents[1:]
+    return [content for content in contents if content not in BELOW]
 
 
 def test_layers_lie_above_the_bases_and_come_back_as_they_were(
@@ -103,7 +105,9 @@ def test_zstd_makes_an_oci_image_of_a_docker_base(server: RegistryServer, base: 
     assert manifest["mediaType"] == "application/vnd.oci.image.manifest.v1+json"
     assert manifest["config"]["mediaType"] == "application/vnd.oci.image.config.v1+json"
     kind = "application/vnd.oci.image.layer.v1.tar+"
-    assert [layer["mediaType"] for layer in manifest["layers"]] == [f"{kind}gzip", f"{kind}zstd"]
+    assert [layer["mediaType"] for layer in manifest["layers"]] == [
+        f"{kind}{one}" for one in ("gzip", "gzip", "zstd")
+    ]
 
 
 def test_a_reused_layer_stays_as_it_is_whatever_it_was_packed_with(
@@ -133,6 +137,42 @@ def test_a_reused_layer_that_is_gone_is_told_and_all_is_sent(
         added = target.add(Layer(a_tar(b=b"b")))
         target.finish(configured(base.config, [added]))
     assert unpacked(server) == [a_tar(b=b"b")]
+
+
+def test_layers_that_are_put_together_anew_leave_the_bases_lowest_ones(
+    server: RegistryServer, base: Base
+) -> None:
+    kept = base.config.without_top(1)
+    with closing(RegistryTarget(base.target(), Cancellation())) as target:
+        assert target.open(kept, [])
+        added = target.add(Layer(a_tar(above=b"other")))
+        target.finish(configured(kept, [added]))
+    manifest = server.manifest(REPOSITORY, "v2")
+    assert len(manifest["layers"]) == 2
+    assert unpacked(server) == [a_tar(above=b"other")]
+
+
+def test_a_base_of_other_layers_than_the_instances_is_told(
+    server: RegistryServer, base: Base
+) -> None:
+    tree = {"rootfs": {"diff_ids": [base.config.diff_ids[0], f"sha256:{'1' * 64}"]}}
+    with (
+        closing(RegistryTarget(base.target(), Cancellation())) as target,
+        pytest.raises(SnapshotFailed, match="other layers") as caught,
+    ):
+        target.open(BaseConfig(json.dumps(tree)), [])
+    assert caught.value.reason == "BaseLayersMissing"
+
+
+def test_a_configuration_that_names_other_layers_is_a_fault(
+    server: RegistryServer, base: Base
+) -> None:
+    with closing(RegistryTarget(base.target(), Cancellation())) as target:
+        target.open(base.config, [])
+        target.add(Layer(a_tar(a=b"a")))
+        with pytest.raises(RuntimeError, match="other layers"):
+            target.finish(configured(base.config, []))
+    assert server.tags(REPOSITORY) == []
 
 
 @pytest.mark.parametrize("chunk", [1, 12, 23], ids=["first", "middle", "late"])
@@ -376,7 +416,7 @@ def test_the_engine_pulls_what_was_delivered(
     pulled = engine.images.pull(done.image)
     try:
         digest = hashlib.sha256(content).hexdigest()
-        assert pulled.attrs["RootFS"]["Layers"][1] == f"sha256:{digest}"
-        assert len(pulled.attrs["RootFS"]["Layers"]) == 3
+        assert pulled.attrs["RootFS"]["Layers"][2] == f"sha256:{digest}"
+        assert len(pulled.attrs["RootFS"]["Layers"]) == 4
     finally:
         engine.images.remove(done.image)
