@@ -139,7 +139,9 @@ class DockerEngine:
             pushed = ""
             for line in lines:
                 if "error" in line:
-                    raise errors.EngineFailed(f"The registry refused: {line['error']}")
+                    raise errors.EngineFailed(
+                        f"The registry did not take the base image: {line['error']}."
+                    )
                 pushed = (line.get("aux") or {}).get("Digest", pushed)
             return f"{repository}@{pushed}"
 
