@@ -18,6 +18,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     up.add_argument("--host", help="address to listen on (first time: 127.0.0.1)")
     up.add_argument("--engine", choices=("docker", "process"), help="what runs instances")
     up.add_argument("--ca-file", type=_file, help="extra CA certificates (PEM) for the images")
+    up.add_argument("--registry", action="store_true", help="run a registry of images beside it")
     up.add_argument("--foreground", action="store_true", help="stay; Ctrl-C stops everything")
     down = commands.add_parser("down", prog="scripts/down", description="Stop; keep the data.")
     down.add_argument("--keep-instances", action="store_true", help="leave instances running")

@@ -80,6 +80,11 @@ def write_environment(folders: Folders) -> None:
     folders.environment.write_text(json.dumps(programs.passed_on(os.environ)))
 
 
+def _place(address: str) -> tuple[str, int]:
+    host, _, port = address.partition(":")
+    return host, int(port or 80)
+
+
 def check_ports(name: str, settings: Settings, patience: float) -> None:
     """`Refused` when another program listens where this one will."""
     hub = settings.hub
@@ -87,6 +92,7 @@ def check_ports(name: str, settings: Settings, patience: float) -> None:
         "proxy": [("hub.port", hub.host, hub.port), ("hub.proxy_api_port", "", hub.proxy_api_port)],
         "hub": [("hub.api_port", settings.private_host, hub.api_port)],
         "control": [("control.port", settings.private_host, settings.control.port)],
+        "registry": [("registry.address", *_place(settings.registry.address))],
         "gateway": [
             ("ssh.gateway_port", settings.ssh.gateway_host or hub.host, settings.ssh.gateway_port)
         ],

@@ -16,13 +16,14 @@ from dsw import secret_files
 from dsw import settings as dsw_settings
 from dsw.secret_files import SecretFiles
 from dsw.settings import Settings
+from workbench import registry
 from workbench.arguments import ROOT
 from workbench.folders import Folders
 from workbench.node import PROXY, PROXY_PROGRAM
 from workbench.processes import Process
 from workbench.venv import STAMP, VENV
 
-NAMES = ("proxy", "control", "hub", "gateway")
+NAMES = ("registry", "proxy", "control", "hub", "gateway")
 PASSED_ON = ("DSW_", "DOCKER_")
 CLIENTS_OWN = frozenset({"DSW_URL", "DSW_TOKEN"})
 """What the `dsw` command reads; a token has no business in the environment of a service."""
@@ -39,8 +40,10 @@ OF_THE_GATEWAY = {"data_dir", "hub", "control", "engine", "ssh"}
 
 
 def wanted(settings: Settings) -> tuple[str, ...]:
-    """Those that are to run; the gateway only where it has a port."""
-    return tuple(name for name in NAMES if name != "gateway" or settings.ssh.gateway_port)
+    """Those that are to run: the gateway where it has a port, the registry where it is ours."""
+    left_out = set() if settings.ssh.gateway_port else {"gateway"}
+    left_out |= set() if registry.is_ours(settings) else {"registry"}
+    return tuple(name for name in NAMES if name not in left_out)
 
 
 def command(name: str, settings: Settings) -> list[str]:
@@ -49,6 +52,8 @@ def command(name: str, settings: Settings) -> list[str]:
     if name == "hub":
         config = str(ROOT / "jupyterhub_config.py")
         return [str(VENV / "bin/python"), "-m", "jupyterhub", "--config", config]
+    if name == "registry":
+        return [registry.PROGRAM, "serve", str(registry.config_file(settings))]
     if name in ("control", "gateway"):
         return [str(VENV / f"bin/dsw-{name}")]
     target = f"http://{settings.private_host}:{hub.api_port}"
@@ -77,6 +82,9 @@ def secrets_of(name: str, settings: Settings) -> dict[str, str]:
 def fingerprint(name: str, settings: Settings, environ: Mapping[str, str]) -> str:
     """Changes when the program must be restarted to be what it should be."""
     digest = hashlib.sha256(json.dumps(command(name, settings)).encode())
+    if name == "registry":
+        digest.update(registry.config_file(settings).read_bytes())
+        return digest.hexdigest()
     if name == "proxy":
         digest.update((PROXY / "installed").read_bytes())
         return digest.hexdigest()

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from dsw.settings import Settings
+from workbench import registry
 from workbench.folders import Folders
 from workbench.steps import Refused, Step
 from workbench.supervision import UP, Supervisor
@@ -37,6 +38,8 @@ def probes(settings: Settings) -> dict[str, str]:
         "hub": f"{base}{settings.hub.base_url}hub/api",
         "control": f"{base}{settings.service_prefix}healthz",
     }
+    if registry.is_ours(settings):
+        found["registry"] = f"http://{settings.registry.address}/v2/"
     if ssh.gateway_port:
         host = _here(ssh.gateway_host or settings.hub.host)
         found["gateway"] = f"ssh://{host}:{ssh.gateway_port}"
@@ -79,7 +82,8 @@ def _answers(client: httpx.Client, url: str) -> bool:
     try:
         if url.startswith("ssh:"):
             return _speaks_ssh(url)
-        return client.get(url).status_code == 200
+        # A registry that wants a token works, too.
+        return client.get(url).status_code in ((200, 401) if url.endswith("/v2/") else (200,))
     except (httpx.HTTPError, OSError):
         return False
 

@@ -102,6 +102,11 @@ def _toml(value: str | int) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def free_port(wanted: int) -> int:
+    """This port of loopback, or another one where something listens on it."""
+    return wanted if is_free("127.0.0.1", wanted) else _free_ports(1)[0]
+
+
 def _free_ports(count: int) -> list[int]:
     ports: list[int] = []
     for port in random.SystemRandom().sample(PRIVATE_PORTS, len(PRIVATE_PORTS)):

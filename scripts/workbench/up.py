@@ -13,7 +13,18 @@ from dsw import settings as dsw_settings
 from dsw.secret_files import SecretFiles
 from dsw.settings import HubSettings, Settings
 from dsw_spawners.origins import check as check_origins
-from workbench import certificates, down, engine, images, network, node, ready, settings_file
+from workbench import (
+    certificates,
+    down,
+    engine,
+    images,
+    network,
+    node,
+    ready,
+    registry,
+    registry_config,
+    settings_file,
+)
 from workbench.arguments import ROOT
 from workbench.folders import Folders
 from workbench.launch import launch
@@ -52,12 +63,18 @@ def prepare(arguments: argparse.Namespace, folders: Folders, steps: Steps) -> Se
         with steps.step("Network") as step:
             gateway = network.ensure(settings.installation)
             step.result = f"dsw-{settings.installation}, this host is {gateway} on it"
+    if registry.is_ours(settings):
+        with steps.step("Registry") as step:
+            registry.install(steps, step)
     with checkout_lock():
         node.ensure(steps)
         if with_docker:
             with steps.step("Images") as step:
                 images.ensure(steps, step, settings.images.ca_file, ["base", "agent"])
-    return _with_private_host(settings, folders, gateway)
+    settings = _with_private_host(settings, folders, gateway)
+    if registry.is_ours(settings):
+        registry_config.configure(settings)
+    return settings
 
 
 def configure(arguments: argparse.Namespace, folders: Folders, step: Step) -> Settings:
@@ -90,6 +107,9 @@ def configure(arguments: argparse.Namespace, folders: Folders, step: Step) -> Se
             f"{path} says data_dir = {settings.data_dir!r}, but it lies in {folders.data}. "
             "Correct data_dir in it, or call with --data-dir and that directory."
         )
+    if arguments.registry:
+        registry.add_to(path, settings)
+        settings = dsw_settings.load(path)
     check_origins(settings)
     return settings
 
@@ -121,6 +141,8 @@ def announcement(settings: Settings, elapsed: float) -> str:
     if gateway := settings.gateway_address("127.0.0.1"):
         host, _, port = gateway.rpartition(":")
         lines.append(f"SSH to instances goes by {host}, port {port}.")
+    if registry.is_ours(settings):
+        lines.append(f"Saved images are kept in the registry at {settings.registry.address}.")
     if settings.engine.kind == "process":
         lines.append("Instances are local processes here: no isolation, no images, no snapshots.")
     return "\n".join([*lines, "Stop it with scripts/down.", ""])
