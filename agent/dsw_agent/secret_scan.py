@@ -31,7 +31,7 @@ _AFTER = 4096
 _FILE_SECONDS = 0.1
 
 _BINARY = re.compile(
-    r"7z|ai?|avi|bin|bmp|bz2|ckpt|dat|db|deb|dll|dylib|egg|eot|exe|gif|gz|h5|ico|jar|jpe?g|lz4|mo"
+    r"7z|a|avi|bin|bmp|bz2|ckpt|dat|db|deb|dll|dylib|egg|eot|exe|gif|gz|h5|ico|jar|jpe?g|lz4|mo"
     r"|mp[34]|np[yz]|onnx|o|otf|parquet|pdf|pickle|pkl|png|pth?|py[cdo]|rpm|safetensors|so"
     r"|sqlite|tar|tgz|tiff?|ttf|wasm|wav|webp|whl|woff2?|xz|zip|zst"
 )
@@ -40,6 +40,9 @@ _LIKELY = re.compile(
     r"|txt|ya?ml"
 )
 """Suffixes, in small letters."""
+
+
+_Matches = Callable[[str], Iterable[str]]
 
 
 @dataclass(frozen=True)
@@ -141,12 +144,17 @@ class SecretScan:
         seen = set()
         for detector in _DETECTORS:
             for position in _positions(data, detector.words):
-                if self.clock() > until:
+                asked = self.clock()
+                if asked > until:
                     self.unscanned += 1
                     return
-                kind = _kind_at(detector, data, position)
-                line = data.count(b"\n", 0, position) + 1 if kind else 0
-                if kind and (line, kind) not in seen and len(self.findings) < FINDINGS_MAX:
+                kind, matches = _loaded(detector)
+                # A detector is loaded once; the file that needs it first does not pay for that.
+                until += self.clock() - asked
+                if not _is_secret(detector, matches, data, position):
+                    continue
+                line = data.count(b"\n", 0, position) + 1
+                if (line, kind) not in seen and len(self.findings) < FINDINGS_MAX:
                     seen.add((line, kind))
                     self.findings.append(Finding(path=readable(path), line=line, kind=kind))
 
@@ -155,10 +163,10 @@ def _in_order(paths: Iterable[str]) -> list[str]:
     """Without what cannot be text by its name, and what people write by hand before the rest."""
     likely, others = [], []
     for path in paths:
-        suffix = path.rpartition("/")[2].rpartition(".")[2].lower()
+        _, dot, suffix = path.rpartition("/")[2].lower().rpartition(".")
         if _LIKELY.fullmatch(suffix):
             likely.append(path)
-        elif not _BINARY.fullmatch(suffix):
+        elif not (dot and _BINARY.fullmatch(suffix)):
             others.append(path)
     return likely + others
 
@@ -171,17 +179,15 @@ def _positions(data: bytes, words: tuple[bytes, ...]) -> Iterator[int]:
             position = data.find(word, position + len(word))
 
 
-def _kind_at(detector: _Detector, data: bytes, position: int) -> str:
-    """The kind of secret around a word; empty when there is none."""
+def _is_secret(detector: _Detector, matches: _Matches, data: bytes, position: int) -> bool:
+    """Whether there is a secret around a word."""
     begin = max(data.rfind(b"\n", 0, position) + 1, position - _BEFORE)
     end = data.find(b"\n", position, position + _AFTER)
     line = data[begin : end if end >= 0 else position + _AFTER].decode("utf-8", "replace")
-    kind, matches = _loaded(detector)
     if not any(_is_real(secret, line) for secret in matches(line)):
-        return ""
-    if detector is _PRIVATE_KEY:
-        return kind if _KEY.match(data[position : position + _KEY_HEAD]) else ""
-    return kind
+        return False
+    whole = data[position : position + _KEY_HEAD]
+    return detector is not _PRIVATE_KEY or _KEY.match(whole) is not None
 
 
 def _is_real(secret: str, line: str) -> bool:
@@ -193,7 +199,8 @@ def _is_real(secret: str, line: str) -> bool:
 
 
 @cache
-def _loaded(detector: _Detector) -> tuple[str, Callable[[str], Iterable[str]]]:
+def _loaded(detector: _Detector) -> tuple[str, _Matches]:
+    """The kind of secret, and what finds them in a text."""
     if detector.pattern:
         return detector.kind, re.compile(detector.pattern, re.ASCII).findall
     module, name = detector.plugin.split(".")

@@ -6,14 +6,15 @@ import base64
 import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.dsw_agent.trees import SITE, a_conda_package, a_wheel, put, request_of
 
-from dsw_agent import inventory
+from dsw_agent import inventory, secret_scan
 from dsw_agent.failures import FailureReason, SnapshotFailed
 from dsw_agent.secret_scan import FILE_MAX, Effort, SecretScan
 from dsw_agent.upper_files import reading
@@ -56,7 +57,10 @@ SECRETS = {
 
 
 def scan(
-    root: Path, paths: Iterable[str] | None = None, effort: Effort | None = None
+    root: Path,
+    paths: Iterable[str] | None = None,
+    effort: Effort | None = None,
+    clock: Callable[[], float] = time.process_time,
 ) -> SecretScan:
     """Look into all files of a folder."""
     found = [str(each.relative_to(root)) for each in sorted(root.rglob("*")) if each.is_file()]
@@ -64,7 +68,7 @@ def scan(
         descriptor = os.open(root, os.O_RDONLY)
         stack.callback(os.close, descriptor)
         read = stack.enter_context(reading(descriptor))
-        done = SecretScan(read, effort or Effort(bytes=10**9, seconds=60))
+        done = SecretScan(read, effort or Effort(bytes=10**9, seconds=60), clock)
         done.look(found if paths is None else paths)
     return done
 
@@ -83,6 +87,30 @@ def test_a_secret_on_an_endless_line_is_found(kind: str, tmp_path: Path) -> None
     text = SECRETS[kind].replace("\n", "\\n")
     put(tmp_path, "srv/book.ipynb", "{" + "x y, " * 20_000 + text + " " + "x y, " * 20_000)
     assert [(each.line, each.kind) for each in scan(tmp_path).findings] == [(1, kind)]
+
+
+def test_all_secrets_of_a_file_are_found_though_detectors_are_slow_to_load(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    load = secret_scan._loaded
+
+    def slowly(detector: Any) -> Any:
+        nonlocal now
+        now += 1
+        return load(detector)
+
+    monkeypatch.setattr(secret_scan, "_loaded", slowly)
+    put(tmp_path, "srv/all", "\n".join(SECRETS.values()))
+    done = scan(tmp_path, effort=Effort(bytes=10**9, seconds=60), clock=lambda: now)
+    assert {each.kind for each in done.findings} == SECRETS.keys()
+    assert done.unscanned == 0
+
+
+def test_a_name_without_a_suffix_says_nothing(tmp_path: Path) -> None:
+    for name in ("a", "db", "bin", "o", "so", ".env"):
+        put(tmp_path, f"srv/{name}", SECRETS["GitHub Token"])
+    assert len(scan(tmp_path).findings) == 6
 
 
 @pytest.mark.parametrize(
