@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
+from tests.chain.saving_beds import Bed, a_bed
 from tests.workbenches import TestBench, User
 
 APPS = """
@@ -77,3 +79,25 @@ def _user(workbench: TestBench, name: str) -> Iterator[User]:
     workbench.wait_until_ready()
     for item in user.get("instances")["items"]:
         user.delete(item["id"])
+
+
+@pytest.fixture(scope="session")
+def the_bed(minimal_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
+    """A workbench whose registry breaks, for all who break it."""
+    if os.geteuid() != 0:
+        pytest.skip("a small disk needs root")
+    with a_bed(tmp_path_factory.mktemp("faults")) as bed:
+        # The base image is there from now on, and later snapshots are small.
+        assert bed.ended(bed.begin("first"))["state"] == "Saved"
+        yield bed
+
+
+@pytest.fixture
+def bed(the_bed: Bed) -> Iterator[Bed]:
+    """Whole before and after, and no upload is open."""
+    the_bed.is_whole()
+    yield the_bed
+    the_bed.proxy.lie(None)
+    the_bed.proxy.release()
+    the_bed.is_whole()
+    assert the_bed.registry.uploads() == []

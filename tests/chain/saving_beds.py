@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,22 @@ PHASES = {
 """Requests of the agent that are held to keep a snapshot where it is."""
 TAGGING = rb"PUT [^ ]*/manifests/snap-.*python-httpx"
 ENDED = ("Saved", "Failed", "Cancelled")
+
+
+_STOP = "/tmp/enough"
+_WRITE = f"""
+import itertools, os
+os.makedirs("/opt/venv/busy", exist_ok=True)
+for number in itertools.count():
+    with open(f"/opt/venv/busy/{{number % 3000}}", "w") as file:
+        file.write(str(number))
+    if number % 100 == 0 and os.path.exists("{_STOP}"):
+        break
+"""
+
+
+def _stands(folder: Path) -> bool:
+    return (folder / "freezer.state").read_text() == "FROZEN\n"
 
 
 @dataclass
@@ -67,6 +85,47 @@ class Bed:
         snapshot = self.begin(name, item)
         self.proxy.wait_until_held()
         return snapshot
+
+    def begin_until_frozen(self, name: str, item: Any = None) -> tuple[str, int]:
+        """Ask for a snapshot, and stop its helper's worker in the moment in which it has frozen the
+        instance; the snapshot's id, and the worker's process."""
+        item = item or self.item
+        folder = running_freezer(self.bench.inspect(item))
+        assert folder is not None
+        for _ in range(10):
+            snapshot = self.begin_until("Copying", name, item)
+            worker = self.worker(snapshot)
+            self.proxy.release()
+            while Path(f"/proc/{worker}").exists() and not _stands(folder):
+                os.sched_yield()
+            with suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGSTOP)
+                if _stands(folder):
+                    return snapshot, worker
+                os.kill(worker, signal.SIGCONT)
+            self.ended(snapshot)
+        raise AssertionError("it never stood still for long enough to be seen")
+
+    def worker(self, snapshot: str) -> int:
+        """The process of a helper that does the work, below the one that watches it."""
+        form = "{{.State.Pid}}"
+        first = docker("inspect", "--format", form, self.agent(snapshot)).strip()
+        lines = docker("top", self.agent(snapshot), "-eo", "pid,ppid").splitlines()[1:]
+        return next(int(pid) for pid, parent in map(str.split, lines) if parent == first)
+
+    @contextmanager
+    def busy(self, item: Any = None) -> Iterator[None]:
+        """Let the instance write small files all the time, so that it has to stand still a little
+        longer than nothing."""
+        item = item or self.item
+        name = container_name(self.bench.installation, item["id"])
+        self.bench.execute(item, "rm", "-f", _STOP)
+        docker("exec", "--detach", "--user=1000", name, "python", "-c", _WRITE)
+        try:
+            yield
+        finally:
+            if item["id"] in self.bench.containers():
+                self.bench.execute(item, "touch", _STOP)
 
     def ended(self, snapshot: str, timeout: float = 120) -> Any:
         """The snapshot, once it has ended. Control may be away meanwhile."""

@@ -9,39 +9,17 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.chain.saving_beds import PHASES, TAGGING, Bed, a_bed
+from tests.chain.saving_beds import PHASES, TAGGING, Bed
 from tests.polling import eventually
 from tests.workbenches import docker
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
 FULL = os.environ.get("DSW_TEST_FULL") == "1"
-
-
-@pytest.fixture(scope="module")
-def the_bed(minimal_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
-    if os.geteuid() != 0:
-        pytest.skip("a small disk needs root")
-    with a_bed(tmp_path_factory.mktemp("faults")) as bed:
-        # The base image is there from now on, and later snapshots are small.
-        assert bed.ended(bed.begin("first"))["state"] == "Saved"
-        yield bed
-
-
-@pytest.fixture
-def bed(the_bed: Bed) -> Iterator[Bed]:
-    """Whole before and after, and with nothing more in the registry than is in the catalog."""
-    the_bed.is_whole()
-    yield the_bed
-    the_bed.proxy.lie(None)
-    the_bed.proxy.release()
-    the_bed.is_whole()
-    assert the_bed.registry.uploads() == []
 
 
 def failed(bed: Bed, snapshot: str, *reasons: str) -> Any:
