@@ -16,6 +16,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import zstandard
 from docker import DockerClient
@@ -313,6 +314,20 @@ def test_cancelling_leaves_neither_tag_nor_upload_nor_blob(
     assert server.tags(REPOSITORY) == []
     assert server.links(REPOSITORY) == mounted
     assert not server.uploads()
+
+
+def test_a_blob_that_is_gone_before_the_end_leaves_no_tag(
+    server: RegistryServer, base: Base
+) -> None:
+    with closing(RegistryTarget(base.target(), Cancellation())) as target:
+        target.open(base.config, [])
+        added = target.add(Layer(a_tar(a=b"a")))
+        gone = httpx.delete(f"http://{server.address}/v2/{REPOSITORY}/blobs/{added.digest}")
+        assert gone.status_code == 202
+        with pytest.raises(SnapshotFailed, match="does not have it") as caught:
+            target.finish(configured(base.config, [added]))
+    assert caught.value.reason == "RegistryFailed"
+    assert server.tags(REPOSITORY) == []
 
 
 def test_a_cancelled_snapshot_takes_nothing_from_its_twin(
