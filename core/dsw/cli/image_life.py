@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +11,7 @@ from dsw.cli.credentials import client
 from dsw.cli.find import find_image
 from dsw.cli.instances import finish
 from dsw.cli.options import Timeout, Wait
-from dsw.cli.output import AsJson, show_fields, show_one
+from dsw.cli.output import AsJson, show_fields, show_lines, show_one
 from dsw.cli.saving import changes_text, left_out_text
 from dsw.errors import Invalid
 from dsw.image_report import ImageReport, ImageReportView, ImageRestore
@@ -39,7 +38,7 @@ def sbom(
     with client() as api:
         content = api.image_sbom(find_image(api, image).id)
     if output is None:
-        sys.stdout.write(content.decode())
+        show_lines(content.decode().splitlines())
         return
     try:
         output.write_bytes(content)

@@ -27,7 +27,7 @@ def forecast_fields(forecast: Forecast) -> dict[str, str]:
     return {
         "size": f"{format_size(forecast.size)} in {forecast.entries:,} entries{since}",
         "folders": "\n".join(
-            f"{format_size(each.size):>10}  {each.entries:>8,}  {each.path}" for each in folders
+            f"{each.path}: {format_size(each.size)}, {each.entries:,} entries" for each in folders
         ),
         "packages": changes_text(forecast.packages),
         "left out": left_out_text(forecast.left_out, forecast.more_left_out),
