@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,12 @@ class RegistryServer:
     def uploads(self) -> list[Path]:
         """Uploads that are open."""
         return [path.parent for path in self.storage.glob("**/_uploads/*/data")]
+
+    def purge(self) -> None:
+        """Throw away uploads that nobody goes on with, as registries do by themselves after a
+        week."""
+        for folder in self.uploads():
+            shutil.rmtree(folder)
 
     def revisions(self, repository: str) -> set[str]:
         """Digests of a repository's manifests, tagged or not: what they name is not collected."""

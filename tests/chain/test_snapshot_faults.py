@@ -125,6 +125,7 @@ def test_a_killed_agent_leaves_no_image(bed: Bed, phase: str) -> None:
     failed(bed, snapshot, "HelperEnded")
     bed.proxy.release()
     assert bed.stored() == before
+    bed.registry.purge()
 
 
 def test_an_agent_that_is_killed_when_all_was_done_leaves_no_tag(bed: Bed) -> None:

@@ -60,6 +60,7 @@ def test_a_helper_that_dies_leaves_nothing_frozen(bed: Bed, act: Act) -> None:
     runs_again(bed)
     assert bed.ended(snapshot)["state"] == "Failed"
     assert bed.stored() == before
+    bed.registry.purge()
 
 
 @pytest.mark.usefixtures("busy")
@@ -93,6 +94,7 @@ def test_control_and_helper_that_die_together_leave_nothing_frozen(bed: Bed) -> 
     runs_again(bed)
     assert bed.ended(snapshot)["state"] == "Failed"
     assert bed.stored() == before
+    bed.registry.purge()
 
 
 @pytest.mark.usefixtures("busy")
