@@ -7,7 +7,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from dsw.agent import AgentLayer, AgentTarget
 from dsw_agent import compression, manifests
@@ -23,6 +23,7 @@ from dsw_agent.registry_upload import CHUNK, Upload, UploadLost
 FIRST, LATER, LAST = 15.0, 60.0, 5.0
 """Seconds to bear with a registry that is away: at first, later, and while tidying up."""
 _ATTEMPTS = 4
+T = TypeVar("T")
 _PACK: dict[str, compression.Pack] = {"gzip": compression.gzip, "zstd": compression.zstd}
 
 
@@ -65,12 +66,7 @@ class RegistryTarget:
 
     def add(self, layer: LayerStream) -> AgentLayer:
         """Once more from the beginning when the registry lost what it had."""
-        for _ in range(_ATTEMPTS - 1):
-            try:
-                return self._push(layer)
-            except UploadLost:
-                self._cancellation.check()
-        return self._push(layer)
+        return self._persist(lambda: self._push(layer))
 
     def finish(self, config: bytes) -> Delivered:
         """Config and manifest, verified, and then the tag."""
@@ -140,6 +136,14 @@ class RegistryTarget:
         size: int = blob["size"]
         return self._registry.blob_size(self._repository, blob["digest"]) == size
 
+    def _persist(self, push: Callable[[], T]) -> T:
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return push()
+            except UploadLost:
+                self._cancellation.check()
+        return push()
+
     def _push(self, layer: LayerStream) -> AgentLayer:
         with Pipeline(self._cancellation.check, self._registry.interrupt) as pipeline:
             plain, to_hash, packed, packed_to_hash = (pipeline.pipe() for _ in range(4))
@@ -177,7 +181,8 @@ class RegistryTarget:
 
     def _push_config(self, config: bytes) -> Descriptor:
         digest = _digest(config)
-        size = self._send([config], lambda: digest, self._cancellation.check)
+        check = self._cancellation.check
+        size = self._persist(lambda: self._send([config], lambda: digest, check))
         return {"size": size, "digest": digest}
 
     def _verify(self, blob: Descriptor) -> None:

@@ -418,7 +418,7 @@ def test_a_registry_that_hangs_does_not_keep_a_cancelled_snapshot(
                 target.add(Layer(a_tar(a=random_bytes(1, 40 * MIB)), hang))
     finally:
         process.send_signal(signal.SIGCONT)
-    assert time.monotonic() - began < 25
+    assert time.monotonic() - began < 40
     assert server.tags(REPOSITORY) == []
 
 
