@@ -72,11 +72,10 @@ class _Thawing:
         self._mark = mark
 
     def now(self) -> None:
-        """Thaw what the worker froze."""
+        """Thaw what the worker froze. The mark is the worker's own: it may be about to freeze."""
         if self._mark.since:
             try:
                 thaw(self._folder)
-                self._mark.since = 0
             except OSError:
                 traceback.print_exc()
 
