@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 from tests.e2e.console_page import Console
 from tests.e2e.lab_page import Terminal
-from tests.e2e.windows import START_MS
+from tests.e2e.windows import START_MS, Picture
 from tests.polling import eventually
 from tests.workbenches import TestBench, User
 
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.docker]
 
 
 def test_an_instance_is_watched_and_saved_from_lab(
-    workbench: TestBench, console: Console, admin: User
+    workbench: TestBench, console: Console, admin: User, picture: Picture
 ) -> None:
     item = admin.running(display_name="Lab", image=admin.image("base"), spec="small")
     lab = console.open_terminal("lab")
@@ -33,15 +33,25 @@ def test_an_instance_is_watched_and_saved_from_lab(
 
     lab.page.get_by_role("menuitem", name="File", exact=True).click()
     lab.page.get_by_role("menuitem", name="Save as Image…").click()
+    expect(lab.page.get_by_label("Name", exact=True)).to_have_value(re.compile("^Lab 20"))
+    forecast = lab.page.get_by_role("status", name="What will be saved")
+    expect(forecast).to_contain_text("to save.", timeout=START_MS)
+    expect(forecast).to_contain_text("/opt")
+    picture(lab.page, "save-as-image")
     lab.page.get_by_label("Name", exact=True).fill("from lab")
     lab.page.get_by_role("button", name="Save", exact=True).click()
     saved = lab.page.locator(".Toastify__toast", has_text="Saved as image “from lab”")
     expect(saved).to_be_visible(timeout=START_MS)
+
+    notebook = lab.new_notebook()
+    output = notebook.start("import dsw\ndsw.snapshot('from a notebook', mode='live')")
+    expect(output).to_contain_text("Saved as image “from a notebook”", timeout=START_MS)
 
     with lab.page.expect_popup() as popup:
         saved.get_by_role("button", name="Open the console").click()
     again = Console(popup.value, workbench.url)
     again.view("Images")
     expect(again.page.get_by_role("row", name="from lab")).to_contain_text("Snapshot")
+    expect(again.page.get_by_role("row", name="from a notebook")).to_contain_text("Snapshot")
     again.view("Snapshots")
     expect(again.page.get_by_role("row", name="from lab")).to_contain_text("Lab")
