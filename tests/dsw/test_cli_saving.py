@@ -17,6 +17,8 @@ from tests.dsw_control.saving import SBOM, Helpers, moving
 from tests.polling import eventually
 
 from dsw.agent import AgentRequest
+from dsw.cli.progress import Patience
+from dsw.errors import RemoteError, Unavailable
 from dsw.image_config import CONTRACT, ENTRY_POINT, LABEL_INSTANCE, RunConfig, read_config
 from dsw.image_report import Folder, Forecast, LeftOut, PackageChange
 from dsw.lifecycle import ContainerView
@@ -268,3 +270,24 @@ def test_an_instance_saves_itself_at_its_stops_when_that_is_wanted(
     engine.make(begun(dsw, engine).id)
     changed = dsw.json("instances", "change", instance, "--no-save-on-stop")
     assert changed["save_on_stop"] is False
+
+
+def test_a_control_that_is_restarted_is_waited_for_and_a_refusal_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("dsw.cli.progress.POLL_SECONDS", 0)
+    answers: list[object] = [Unavailable("away"), RemoteError(503, "http", "proxy"), "here"]
+
+    def ask() -> object:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    patience = Patience(60)
+    assert [patience.ask(ask, "before") for _ in range(3)] == ["before", "before", "here"]
+    answers += [RemoteError(404, "not_found", "gone"), Unavailable("away")]
+    with pytest.raises(RemoteError, match="gone"):
+        patience.ask(ask, "before")
+    with pytest.raises(Unavailable, match="away"):
+        Patience(0).ask(ask, "before")
