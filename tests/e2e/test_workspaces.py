@@ -133,7 +133,7 @@ def test_an_image_that_is_shown_to_the_workspace_appears_to_its_members(
     expect(anas_console.page.get_by_role("link", name="minimal")).to_be_visible()
     theirs = anas_console.page.get_by_role("link", name="Our tools")
     expect(theirs).to_have_count(0)
-    details.get_by_role("button", name="Change").click()
+    details.get_by_role("button", name="Change", exact=True).click()
     asked = console.dialog("Change “Our tools”")
     asked.get_by_label("Visibility").click()
     console.page.get_by_title("Workspace", exact=True).click()
