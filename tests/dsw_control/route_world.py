@@ -183,15 +183,19 @@ async def _rows(api: Api, workspace: str, world: dict[str, str]) -> dict[str, st
     restore = RestoreRecord(
         image_digest="sha256:0", base_digest="sha256:1", workspace_id=workspace, spec="one"
     )
-    found = ImageRecord(
-        image_id=saved.id,
-        snapshot_id=snapshot.id,
-        report=ImageReport().model_dump(mode="json"),
-        restore=restore.model_dump(mode="json"),
-        sbom='{"bomFormat": "CycloneDX"}',
-    )
+    # Of the official one, too, so that whoever sees an image has something to read of it.
+    found = [
+        ImageRecord(
+            image_id=image_id,
+            snapshot_id=snapshot.id,
+            report=ImageReport().model_dump(mode="json"),
+            restore=restore.model_dump(mode="json"),
+            sbom='{"bomFormat": "CycloneDX"}',
+        )
+        for image_id in (saved.id, world["image_id"])
+    ]
     async with api.control.db.write() as session:
-        session.add_all([saved, snapshot, found])
+        session.add_all([saved, snapshot, *found])
         running = await session.get_one(Instance, world["running"])
         running.state, running.started_at = InstanceState.RUNNING, now
         running.ssh = {"user": "dsw", "host_key": OWN_KEY}

@@ -50,6 +50,7 @@ OWNED: dict[str, tuple[Action, Action | None]] = {
     "POST /instances/{instance_id}/start": (USE, MANAGE),
     "POST /instances/{instance_id}/stop": (USE, MANAGE),
     "POST /instances/{instance_id}/snapshots": (SAVE, MANAGE),
+    "POST /instances/{instance_id}/snapshots/forecast": (SAVE, MANAGE),
     "GET /instances/{instance_id}/shares": (SHARE, MANAGE),
     "PUT /instances/{instance_id}/shares": (SHARE, MANAGE),
     "DELETE /instances/{instance_id}/shares/{share_id}": (SHARE, MANAGE),
@@ -220,8 +221,9 @@ async def check(matrix: Matrix, expected: dict[str, bool]) -> None:
 
 def test_every_route_about_ones_own_is_told_from_anothers() -> None:
     own = {route for route, each in ROUTES.items() if each["x-dsw-action"].endswith(".own")}
-    lists = {"GET /instances", "POST /instances", "GET /snapshots", "GET /ssh-keys"}
-    assert own - lists - FOR_SERVERS - {"POST /ssh-keys"} <= set(OWNED)
+    lists = {"GET /instances", "GET /snapshots", "GET /ssh-keys"}
+    creates = {"POST /instances", "POST /images/{image_id}/restore", "POST /ssh-keys"}
+    assert own - lists - creates - FOR_SERVERS <= set(OWNED)
     assert set(OWNED) <= set(ROUTES)
 
 
@@ -275,6 +277,7 @@ async def test_a_platform_administrator_may_all_but_run_and_enter_instances_as_n
         "GET /images/transfers",
     }
     not_theirs = {"POST /instances", "POST /ssh/tickets", "DELETE /ssh-keys/{key_id}"}
+    not_theirs.add("POST /images/{image_id}/restore")
     not_theirs |= {route for route in ROUTES if "{transfer_id}" in route}
     for route in set(ROUTES) - FOR_SERVERS - lists_of_their_own:
         async with matrix.api() as api:
