@@ -216,7 +216,7 @@ class Passes:
         self.layers.append(self._way.target.add(layer))
 
     def _remember(self, now: Scan, plan: Plan, layer: Layer) -> None:
-        self.shipped = now.without(plan.missing | layer.missing)
+        self.shipped = now.without(plan.missing | layer.missing, self.shipped)
         self.opaque |= plan.opaque
 
     def _progress(self, state: SnapshotState, final: bool) -> Callable[[int], None]:

@@ -30,6 +30,7 @@ GRANULARITY = 50_000_000
 _FIELDS = 9
 _WORTH_SHARING = 20_000
 _MOST = 0.6
+_STALE = b"f 0 0 0 0.0 0.0 0 0 0 "
 
 
 class Found(NamedTuple):
@@ -128,12 +129,15 @@ class Scan:
         """All entries, taken apart."""
         return map(parse, self.lines)
 
-    def without(self, paths: Collection[str]) -> Scan:
-        """The same reading, as if these had not been there."""
+    def without(self, paths: Collection[str], before: Scan) -> Scan:
+        """The same reading, as if these had not been there. Those that the reading `before` had are
+        in it with a line that no entry has: they are still there for whoever has that reading."""
         if not paths:
             return self
         absent = {os.fsencode(path) for path in paths}
-        return Scan([line for line in self.lines if path_of(line) not in absent], self.synced)
+        lines = [line for line in self.lines if path_of(line) not in absent]
+        lines += [_STALE + path for path in map(path_of, before.lines) if path in absent]
+        return Scan(lines, self.synced)
 
 
 def sync(root: int) -> int:

@@ -12,12 +12,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.dsw_agent.swappers import SECRET, swapping
 
-from dsw.agent import AgentLayer, AgentRequest, AgentTarget
-from dsw_agent import layer as layers
+from dsw.agent import INDEX_FILE, AgentLayer, AgentRequest, AgentTarget, PreviousSnapshot
+from dsw_agent import layer as layering
 from dsw_agent.changes import NOTHING, since
 from dsw_agent.delivery import Delivered, LayerStream
 from dsw_agent.exclusions import Exclusions
@@ -108,16 +109,16 @@ def test_a_file_that_outgrows_the_room_is_cut_and_named(tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(b"x" * 1000)
     reading = Reading(tmp_path)
     with (tmp_path / "log").open("ab") as file:
-        file.write(b"y" * 3 * layers.SLACK)
+        file.write(b"y" * 3 * layering.SLACK)
     saved = reading.stream()["log"]
     assert saved is not None
-    assert layers.SLACK <= len(saved) < 2 * layers.SLACK
+    assert layering.SLACK <= len(saved) < 2 * layering.SLACK
     assert saved.startswith(b"x" * 1000 + b"y")
     assert "grew while it was copied" in reading.skipped.lines()[0]
 
 
 def test_a_file_that_shrinks_under_the_reader_ends_in_zeros(tmp_path: Path) -> None:
-    (tmp_path / "big").write_bytes(b"x" * 10 * layers.CHUNK)
+    (tmp_path / "big").write_bytes(b"x" * 10 * layering.CHUNK)
     reading = Reading(tmp_path)
     chunks = iter(reading.layer)
     content = next(chunks)
@@ -130,7 +131,7 @@ def test_a_file_that_shrinks_under_the_reader_ends_in_zeros(tmp_path: Path) -> N
 
 def test_too_much_that_vanished_ends_the_snapshot(tmp_path: Path) -> None:
     with (tmp_path / "big").open("wb") as file:
-        file.truncate(2 * layers.MAX_ROOM)
+        file.truncate(2 * layering.MAX_ROOM)
     reading = Reading(tmp_path)
     (tmp_path / "big").unlink()
     with pytest.raises(SnapshotFailed, match="less busy") as caught:
@@ -197,21 +198,64 @@ class Kept:
         pass
 
 
+def a_request(tmp_path: Path, **changes: Any) -> AgentRequest:
+    """A request to save a folder live."""
+    values: dict[str, Any] = {
+        "snapshot_id": "snap-aaaaaaaaaaaa",
+        "upper": str(tmp_path / "upper"),
+        "work": str(tmp_path / "work"),
+        "base_image": "sha256:0",
+        "base_config": json.dumps({"rootfs": {"type": "layers", "diff_ids": []}}),
+        "mounts": [],
+        "author": "alice",
+        "created": datetime.now(UTC),
+        "comment": "",
+        "target": AgentTarget(kind="engine", tag="kept"),
+    }
+    return AgentRequest.model_validate(values | changes)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the agent works as root")
+def test_what_vanished_while_it_was_copied_is_deleted_by_the_next_snapshot(tmp_path: Path) -> None:
+    """The image that the next one builds on has it from the snapshot before."""
+    upper, work = tmp_path / "upper", tmp_path / "work"
+    upper.mkdir()
+    (upper / "z-moves").write_text("here")
+    layers: list[bytes] = []
+
+    class Late(Kept):
+        """Something vanishes when the first bytes of a layer are there."""
+
+        def open(self, base: BaseConfig, reused: Sequence[AgentLayer]) -> bool:
+            return True
+
+        def add(self, layer: LayerStream) -> AgentLayer:
+            parts = iter(layer)
+            first = next(parts)
+            if len(layers) == 1:
+                (upper / "z-moves").unlink()
+            layers.append(first + b"".join(parts))
+            return AgentLayer(diff_id=f"sha256:{len(layers)}")
+
+    for number in range(3):
+        (upper / "a-big").write_bytes(os.urandom(3 * layering.CHUNK))
+        if number == 1:
+            (upper / "z-moves").write_text("changed")
+        name = f"snap-{'abc'[number] * 12}"
+        last = f"snap-{'zab'[number] * 12}"
+        previous = PreviousSnapshot(snapshot_id=last, image="kept") if number else None
+        changes = {"snapshot_id": name, "container": "one", "previous": previous}
+        request = a_request(tmp_path, **changes)
+        take(request, Reporter(io.StringIO()), Cancellation(), Mark(), Late(exact=False))
+        (work / name / INDEX_FILE).rename(work / INDEX_FILE)
+    found = [{kind.partition(":")[0] for kind in kinds(layer)} for layer in layers]
+    assert found == [{"a-big", "z-moves"}, {"a-big"}, {"a-big", ".wh.z-moves"}]
+
+
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(os.geteuid() != 0, reason="the agent works as root")
 def test_swapping_folders_for_links_never_leaks_a_host_file(tmp_path: Path) -> None:
-    request = AgentRequest(
-        snapshot_id="snap-aaaaaaaaaaaa",
-        upper=str(tmp_path / "upper"),
-        work=str(tmp_path / "work"),
-        base_image="sha256:0",
-        base_config=json.dumps({"rootfs": {"type": "layers", "diff_ids": []}}),
-        mounts=[],
-        author="alice",
-        created=datetime.now(UTC),
-        comment="",
-        target=AgentTarget(kind="engine", tag="kept"),
-    )
+    request = a_request(tmp_path)
     seen: Counter[str] = Counter()
     rounds = 0
     with swapping(tmp_path):
