@@ -100,4 +100,6 @@ def bed(the_bed: Bed) -> Iterator[Bed]:
     the_bed.proxy.lie(None)
     the_bed.proxy.release()
     the_bed.is_whole()
-    assert the_bed.registry.uploads() == []
+    uploads = the_bed.registry.uploads()
+    the_bed.registry.purge()
+    assert uploads == []

@@ -122,6 +122,7 @@ def test_a_killed_agent_leaves_no_image(bed: Bed, phase: str) -> None:
     before = bed.stored()
     snapshot = bed.begin_until(phase, "agent dies")
     docker("kill", bed.agent(snapshot))
+    bed.proxy.cut()
     failed(bed, snapshot, "HelperEnded")
     bed.proxy.release()
     assert bed.stored() == before
@@ -136,6 +137,7 @@ def test_an_agent_that_is_killed_when_all_was_done_leaves_no_tag(bed: Bed) -> No
     bed.proxy.wait_until_held()
     assert bed.stored() > before, "the registry has the image and the agent does not know it"
     docker("kill", bed.agent(snapshot))
+    bed.proxy.cut()
     failed(bed, snapshot, "HelperEnded")
     bed.proxy.release()
     eventually(lambda: bed.stored() == before, 30)
