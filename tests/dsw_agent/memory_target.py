@@ -20,14 +20,15 @@ OPAQUE = ".wh..wh..opq"
 
 
 class MemoryTarget:
-    """Keeps layers by their diff ids. `meanwhile` is called while a layer is read, with the number
-    of the layer: whatever it does happens to a container that runs."""
+    """Keeps layers by their diff ids. `meanwhile` is called while a layer is read, `afterwards`
+    then, with the number of the layer: whatever they do happens to a container that runs."""
 
     def __init__(
         self,
         exact: bool = False,
         stored: dict[str, bytes] | None = None,
-        meanwhile: Callable[[int], None] = lambda _: None,
+        meanwhile: Callable[[int], object] = lambda _: None,
+        afterwards: Callable[[int], object] = lambda _: None,
     ) -> None:
         self.exact = exact
         self.stored = {} if stored is None else stored
@@ -36,6 +37,7 @@ class MemoryTarget:
         self.config = b""
         self.closed = False
         self._meanwhile = meanwhile
+        self._afterwards = afterwards
         self._number = 0
 
     def open(self, base: BaseConfig, reused: Sequence[AgentLayer]) -> bool:
@@ -50,6 +52,7 @@ class MemoryTarget:
         content = next(chunks)
         self._meanwhile(self._number)
         content += b"".join(chunks)
+        self._afterwards(self._number)
         self._number += 1
         assert layer.announced in (len(content), None if not self.exact else -1)
         diff_id = f"sha256:{hashlib.sha256(content).hexdigest()}"
@@ -132,7 +135,7 @@ def _put(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path, folder: 
             kind = stat.S_IFCHR if member.ischr() else stat.S_IFBLK
             os.mknod(path, kind, os.makedev(member.devmajor, member.devminor))
     os.chown(path, member.uid, member.gid, follow_symlinks=False)
-    if not member.issym():
+    if not path.is_symlink():
         path.chmod(member.mode)
     for key, value in member.pax_headers.items():
         if key.startswith("SCHILY.xattr."):
