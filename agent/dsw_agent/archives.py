@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ from pathlib import Path
 import httpx
 
 from dsw.archives import ARCHIVE, AUTH, RESULT, ArchiveRequest, ArchiveResult, ArchiveStep
-from dsw_agent.oci_archive import IMAGE, Archive, BadArchive, look, take_out
+from dsw_agent.oci_archive import IMAGE, BadArchive, look, opened, take_out
 
 SOCKET = "/var/run/docker.sock"
 CHUNK = 2**20
@@ -89,11 +90,11 @@ class Helper:
 
     def _unpack(self, asked: ArchiveRequest) -> ArchiveResult:
         shutil.rmtree(self._layout, ignore_errors=True)
-        archive = Archive(self._incoming)
-        found = look(archive, asked.platform, asked.limit)
-        if found.manifest:
-            take_out(archive, found, self._layout)
-        else:
+        with opened(self._incoming) as archive:
+            found = look(archive, asked.platform, asked.limit)
+            if found.manifest:
+                take_out(archive, found, self._layout)
+        if not found.manifest:
             self._copy(f"docker-archive:{self._incoming}", f"oci:{self._layout}:{IMAGE}")
         return ArchiveResult(config=found.config.decode(), unpacked=found.unpacked)
 
@@ -166,6 +167,8 @@ def attempt(helper: Helper, asked: ArchiveRequest) -> ArchiveResult:
         return helper.run(asked)
     except (BadArchive, StepFailed) as error:
         return ArchiveResult(error=str(error))
+    except tarfile.TarError:
+        return ArchiveResult(error="The archive is not a whole one. Send it again.")
     except httpx.HTTPError as error:
         return ArchiveResult(error=f"The engine did not answer: {type(error).__name__}.")
     except OSError as error:

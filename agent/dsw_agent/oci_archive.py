@@ -11,6 +11,7 @@ import re
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
@@ -55,15 +56,9 @@ class Found:
 class Archive:
     """A tar file, plain, whose members are reached by name."""
 
-    def __init__(self, path: Path) -> None:
-        try:
-            self._tar = tarfile.open(path, "r:")  # noqa: SIM115 (as long as the archive)
-            self._members = {one.name.removeprefix("./"): one for one in self._tar}
-        except (tarfile.TarError, OSError, ValueError) as error:
-            raise BadArchive(
-                "The file is no tar archive, or not a whole one. An OCI archive is one, and what "
-                "docker save writes; it must not be compressed as a whole."
-            ) from error
+    def __init__(self, tar: tarfile.TarFile) -> None:
+        self._tar = tar
+        self._members = {one.name.removeprefix("./"): one for one in tar}
 
     def __contains__(self, name: str) -> bool:
         return name in self._members
@@ -90,6 +85,21 @@ class Archive:
         if len(content) > DOCUMENT:
             raise BadArchive(f"{name[:100]!r} in the archive is larger than any image needs.")
         return content
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Archive]:
+    """The archive, for the block; `BadArchive` for a file that is none."""
+    with ExitStack() as stack:
+        try:
+            tar = stack.enter_context(tarfile.open(path, "r:"))
+            archive = Archive(tar)
+        except (tarfile.TarError, OSError, ValueError) as error:
+            raise BadArchive(
+                "The file is no tar archive, or not a whole one. An OCI archive is one, and what "
+                "docker save writes; it must not be compressed as a whole."
+            ) from error
+        yield archive
 
 
 def look(archive: Archive, platform: str, limit: int) -> Found:

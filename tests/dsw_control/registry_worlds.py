@@ -60,7 +60,7 @@ class TokenWorld:
 
 @contextlib.asynccontextmanager
 async def token_world(
-    make_api: Any, start_registry: Callable[..., str], data: Path, database: str
+    make_api: Any, start_registry: Callable[..., str], data: Path, database: str, **more: Any
 ) -> AsyncIterator[TokenWorld]:
     """Registry and control for the block; `data` is the control's folder."""
     listening = socket.create_server(("127.0.0.1", 0))
@@ -74,7 +74,8 @@ async def token_world(
     secrets.kept(REGISTRY, lambda: PASSWORD)
     own = {"address": address, "insecure": True, "username": USER, "auth": "token"}
     listens = {"database": database, "port": port}
-    api: Api = await make_api(specs=SPECS, resource_groups=ROOMY, registry=own, control=listens)
+    sections = {"specs": SPECS, "resource_groups": ROOMY, "registry": own, "control": listens}
+    api: Api = await make_api(**sections, **more)
     async with served(api.app, listening):
         yield TokenWorld(api, address, realm)
 
