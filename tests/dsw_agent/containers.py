@@ -74,7 +74,7 @@ class Container:
         request = a_request(self, f"snap-{number:012d}", **changes)
         told = io.StringIO()
         snapshot.take(request, Reporter(told), Cancellation(), Mark(), self.target)
-        assert (self.freezer / "freezer.state").read_text() == "THAWED"
+        assert (self.freezer / "freezer.state").read_text().strip() == "THAWED"
         assert self.target.closed
         (self.work / request.snapshot_id / INDEX_FILE).rename(self.work / INDEX_FILE)
         self.previous = PreviousSnapshot(snapshot_id=request.snapshot_id, image="x")

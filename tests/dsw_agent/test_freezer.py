@@ -6,18 +6,16 @@ import os
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.dsw_agent.cgroups import a_cgroup
 from tests.polling import eventually
 
 from dsw_agent import guard
 from dsw_agent.freezer import Freezer, Mark, Stillness
-
-V1 = Path("/sys/fs/cgroup/freezer")
 
 
 def no_check() -> None:
@@ -109,26 +107,15 @@ def test_a_container_that_stops_while_it_is_frozen_stands_still(tmp_path: Path) 
 @pytest.fixture
 def cgroup() -> Iterator[Path]:
     """A real cgroup with a process in it."""
-    if os.geteuid() != 0 or not V1.is_dir():
-        pytest.skip("needs root and a freezer of version 1")
-    folder = V1 / f"dsw-test-{os.getpid()}-{time.monotonic_ns()}"
-    folder.mkdir()
-    sleeper = subprocess.Popen(["sleep", "600"])
-    (folder / "cgroup.procs").write_text(str(sleeper.pid))
-    try:
-        yield folder
-    finally:
-        with suppress(OSError):
+    with a_cgroup() as folder:
+        sleeper = subprocess.Popen(["sleep", "600"])
+        (folder / "cgroup.procs").write_text(str(sleeper.pid))
+        try:
+            yield folder
+        finally:
+            sleeper.kill()
             (folder / "freezer.state").write_text("THAWED")
-        sleeper.kill()
-        sleeper.wait()
-
-        def removed() -> bool:
-            with suppress(OSError):
-                folder.rmdir()
-            return not folder.exists()
-
-        eventually(removed, timeout=30)
+            sleeper.wait()
 
 
 def state(cgroup: Path) -> str:
