@@ -21,7 +21,7 @@ from dsw_control.engines.docker_source import running_freezer
 from dsw_control.engines.freezer import is_frozen
 
 INSTALLATION = "faults"
-ROOM = "900m"
+ROOM = "1500m"
 AGENT = rb"{method} [^ ]*/{what}.*python-httpx"
 PHASES = {
     "Preparing": AGENT.replace(b"{method}", b"GET").replace(b"{what}", b"manifests/"),
@@ -64,7 +64,7 @@ class Bed:
         """Where images of the workspace go."""
         return f"dsw/{self.item['workspace_id']}"
 
-    def fill(self, item: Any, mib: int = 64) -> None:
+    def fill(self, item: Any, mib: int = 20) -> None:
         """Something new to save, that cannot be compressed."""
         path = "of=/opt/venv/random"
         self.bench.execute(item, "dd", "if=/dev/urandom", path, "bs=1M", f"count={mib}")
