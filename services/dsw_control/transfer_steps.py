@@ -12,7 +12,7 @@ from dsw.archives import ArchiveRequest, ArchiveStep
 from dsw.errors import Conflict
 from dsw.names import image_tag
 from dsw.plan import RegistryLogin
-from dsw.references import DEFAULT_HOST, host_name, parse_reference
+from dsw.references import host_name, parse_reference
 from dsw.transfers import TransferKind
 from dsw_control.assets.images import is_plain, login_for
 from dsw_control.context import Control
@@ -20,8 +20,6 @@ from dsw_control.registries import home_of, login_to
 from dsw_control.store.tables import Image, ImageTransfer
 from dsw_control.transfer_access import password_of
 from dsw_control.transfer_files import free
-
-DOCKER_HUB = "https://index.docker.io/v1/"
 
 
 async def first_step(session: AsyncSession, row: ImageTransfer) -> ArchiveStep:
@@ -81,5 +79,4 @@ def _auth(control: Control, row: ImageTransfer, host: str, login: RegistryLogin 
     if own.auth == "token" and host_name(host) == host_name(own.address):
         login = RegistryLogin(username=row.id, secret=password_of(control, row.id))
     pair = base64.b64encode(f"{login.username}:{login.secret}".encode()).decode()
-    key = DOCKER_HUB if host_name(host) == DEFAULT_HOST else host
-    return json.dumps({"auths": {key: {"auth": pair}}})
+    return json.dumps({"auths": {host: {"auth": pair}}})

@@ -142,6 +142,7 @@ async def answers(beside: Beside) -> None:
 
 
 @pytest.mark.docker
+@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
 async def test_the_engine_pushes_and_pulls_with_the_password_and_without_it_does_not(
     beside: Beside, debian_image: str
 ) -> None:

@@ -20,7 +20,10 @@ from tests.dsw_control.test_transfers import config_of, oci, tar_of
 from dsw_control.assets.image_removal import Discards
 from dsw_control.transfer_worker import TransferWorker
 
-pytestmark = pytest.mark.docker
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True),
+]
 
 MINUTES = 3 * 60
 
