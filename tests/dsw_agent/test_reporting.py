@@ -37,6 +37,29 @@ def test_a_new_state_is_written_at_once() -> None:
     assert states == ["Preparing", "Copying", "Pushing"]
 
 
+def test_the_rate_is_of_the_last_seconds_and_tells_what_is_left() -> None:
+    now = [0.0]
+    out = io.StringIO()
+    reporter = Reporter(out, lambda: now[0])
+    for second in range(31):
+        now[0] = float(second)
+        done = 1000 * second if second < 20 else 20_000 + 100 * (second - 20)
+        reporter.progress(COPYING, done, 30_000)
+    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert "rate" not in lines[0]
+    assert (lines[10]["rate"], lines[10]["seconds_left"]) == (1000, 20)
+    assert (lines[-1]["rate"], lines[-1]["seconds_left"]) == (100, 90)
+
+
+def test_a_layer_that_is_sent_again_does_not_count_back() -> None:
+    out = io.StringIO()
+    reporter = Reporter(out, lambda: 0.0)
+    for state, done in ((COPYING, 500), (PUSHING, 100), (COPYING, 700)):
+        reporter.progress(state, done, 1000)
+    told = [json.loads(line)["bytes_done"] for line in out.getvalue().splitlines()]
+    assert told == [500, 500, 700]
+
+
 def test_many_skipped_files_make_a_short_list_and_a_count() -> None:
     skipped = Skipped()
     for number in range(1000):
