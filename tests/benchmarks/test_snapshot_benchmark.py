@@ -15,7 +15,6 @@ KEYS = {"wall_ratio", "cpu_ratio", "frozen_s", "node_disk_bytes", "delta_s"}
 
 @pytest.mark.timeout(600)
 def test_the_benchmark_measures_all_three_and_leaves_nothing_behind(minimal_image: str) -> None:
-    before = set(docker("image", "ls", "--format", "{{.Repository}}").split())
     run = small_run("snapshot")
     assert set(run.figures) == {"pip", "files", "blob", "delta_s", "runs"}
     for name in ("pip", "files", "blob"):
@@ -28,6 +27,5 @@ def test_the_benchmark_measures_all_three_and_leaves_nothing_behind(minimal_imag
         assert each["node_disk_bytes"] >= 0
         assert 0 < each["delta_s"] <= run.figures["delta_s"] < 60
     assert_nothing_left(f"n{run.pid}")
-    left = set(docker("image", "ls", "--format", "{{.Repository}}").split()) - before
-    assert not [name for name in left if name.endswith(("/base", "/committed", "/saved"))]
+    assert "/committed" not in docker("image", "ls", "--format", "{{.Repository}}")
     assert not list(Path("/dev/shm").glob("dsw-benchmark-*/registry"))
