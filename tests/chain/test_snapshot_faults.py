@@ -74,6 +74,8 @@ def test_a_registry_that_goes_away_and_stays_away_can_be_given_up(bed: Bed) -> N
     finally:
         bed.registry.start()
     assert bed.stored() == before
+    # Nobody could ask it to forget what it had.
+    bed.registry.purge()
 
 
 @pytest.mark.skipif(not FULL, reason="the agent bears with a registry for a minute")
@@ -87,6 +89,7 @@ def test_a_registry_that_goes_away_and_stays_away_is_told(bed: Bed) -> None:
     finally:
         bed.registry.start()
     assert bed.stored() == before
+    bed.registry.purge()
 
 
 @pytest.mark.parametrize("phase", ["Copying", "Pushing"])
