@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 from tests.dsw.terminals import Terminal, running_control
-from tests.dsw_control.saving import SBOM, Helpers, moving
+from tests.dsw_control.saving import REPORT, SBOM, Helpers, moving
 from tests.polling import eventually
 
 from dsw.agent import AgentRequest
 from dsw.cli.progress import Patience
 from dsw.errors import RemoteError, Unavailable
 from dsw.image_config import CONTRACT, ENTRY_POINT, LABEL_INSTANCE, RunConfig, read_config
-from dsw.image_report import Folder, Forecast, LeftOut, PackageChange
+from dsw.image_report import Finding, Folder, Forecast, LeftOut, PackageChange
 from dsw.lifecycle import ContainerView
 from dsw.snapshots import SnapshotState, SnapshotView
 from dsw_control.engines.base import EngineImage
@@ -176,6 +176,30 @@ def test_it_waits_until_the_image_is_in_the_catalog(
     assert out.startswith(f"{snapshot.id}  Saved  image img-")
     assert "Saved as image “waited for”" in err
     assert "paused for 0.012 s" in err
+
+
+def test_what_looks_like_a_secret_is_told_at_the_end(
+    dsw: Terminal, engine: LedEngine, instance: str
+) -> None:
+    key = Finding(path="/opt/keys.txt", line=3, kind="AWS Access Key")
+    process = dsw.started("snapshots", "create", instance, "with a key", "--tag", f"of-{instance}")
+    report = REPORT.model_copy(update={"findings": [key], "unscanned": 1})
+    engine.make(begun(dsw, engine).id, report=report.model_dump_json())
+    _, err = process.communicate(timeout=60)
+    said = "This looks like secrets, and is in the image:\n/opt/keys.txt:3: AWS Access Key\n"
+    assert f"{said}1 file was not looked into\n" in err
+    assert "/opt/keys.txt:3" in dsw.ok("images", "report", f"of-{instance}")
+
+
+def test_a_tag_does_not_stand_for_another_images_id(
+    dsw: Terminal, engine: LedEngine, instance: str
+) -> None:
+    mine = saved(dsw, engine, instance, f"mine {instance}")
+    other = saved(dsw, engine, instance, f"other {instance}")
+    dsw.ok("images", "tag", other, mine)
+    assert dsw.json("images", "report", mine)["image_id"] == mine
+    dsw.ok("images", "tag", other, f"torch-{instance}")
+    assert dsw.json("images", "report", f"torch-{instance}")["image_id"] == other
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:

@@ -70,12 +70,16 @@ def find_queued(entries: Sequence[QueueEntryView], key: str) -> QueueEntryView:
 
 
 def find_image(client: Client, key: str) -> ImageView:
-    """The image with this id or name; without a key the first official one."""
+    """The image with this id, name or tag; without a key the first official one."""
     items = client.images()
     if not key:
         for item in items:
             if item.source is ImageSource.OFFICIAL and item.available:
                 return item
+    tagged = [item for item in items if item.tag == key]
+    # A tag is anybody's word, also one that looks like the id of another image.
+    if len(tagged) == 1 and not any(key in (item.id, item.name) for item in items):
+        return tagged[0]
     return _one(items, key, "image")
 
 

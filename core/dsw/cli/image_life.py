@@ -12,7 +12,7 @@ from dsw.cli.find import find_image
 from dsw.cli.instances import finish
 from dsw.cli.options import Timeout, Wait
 from dsw.cli.output import AsJson, show_fields, show_lines, show_one
-from dsw.cli.saving import changes_text, left_out_text
+from dsw.cli.saving import changes_text, findings_text, left_out_text
 from dsw.errors import Invalid
 from dsw.image_report import ImageReport, ImageReportView, ImageRestore
 from dsw.images import ImageChange
@@ -90,14 +90,11 @@ def _made(report: ImageReport) -> dict[str, str]:
 
 
 def _found(report: ImageReport) -> dict[str, str]:
-    findings = [f"{each.path}:{each.line}: {each.kind}" for each in report.findings]
-    if report.unscanned:
-        findings.append(f"{report.unscanned} files were not looked into")
     return {
         "packages": f"{len(report.packages)} (all of them: dsw images sbom)",
         "changed": changes_text(report.changes),
         "left out": left_out_text(report.left_out, report.more_left_out),
-        "secrets?": "\n".join(findings),
+        "secrets?": findings_text(report),
         "code": "\n".join(
             f"{each.path}: {each.commit[:12]} {each.branch} {each.remote}".rstrip()
             for each in report.repositories

@@ -11,7 +11,7 @@ from dsw.cli.progress import POLL_SECONDS, Patience
 from dsw.cli.snapshot_line import snapshot_line
 from dsw.client import Client
 from dsw.errors import Conflict, DswError
-from dsw.image_report import Forecast, LeftOut, PackageChange
+from dsw.image_report import Forecast, ImageReport, LeftOut, PackageChange
 from dsw.snapshot_text import sentence
 from dsw.snapshots import ENDED, SnapshotState, SnapshotView
 from dsw.units import format_size
@@ -25,9 +25,9 @@ def forecast_fields(forecast: Forecast) -> dict[str, str]:
     since = f", on top of {forecast.since}" if forecast.since else ""
     folders = forecast.folders[:FOLDERS]
     return {
-        "size": f"{format_size(forecast.size)} in {forecast.entries:,} entries{since}",
+        "size": f"{format_size(forecast.size)} in {_entries(forecast.entries)}{since}",
         "folders": "\n".join(
-            f"{each.path}: {format_size(each.size)}, {each.entries:,} entries" for each in folders
+            f"{each.path}: {format_size(each.size)}, {_entries(each.entries)}" for each in folders
         ),
         "packages": changes_text(forecast.packages),
         "left out": left_out_text(forecast.left_out, forecast.more_left_out),
@@ -43,6 +43,29 @@ def changes_text(changes: Sequence[PackageChange]) -> str:
 def left_out_text(items: Sequence[LeftOut], more: int = 0) -> str:
     """Paths that an image lacks and why, one a line."""
     return _cut([f"{each.path}: {each.reason}" for each in items], len(items) + more)
+
+
+def findings_text(report: ImageReport) -> str:
+    """What in an image looks like a secret, one place a line, and what was not looked at."""
+    lines = [f"{each.path}:{each.line}: {each.kind}" for each in report.findings]
+    text = _cut(lines, len(lines))
+    if not report.unscanned:
+        return text
+    files = "1 file was" if report.unscanned == 1 else f"{report.unscanned:,} files were"
+    return "\n".join([*filter(None, [text]), f"{files} not looked into"])
+
+
+def warn_of_secrets(client: Client, snapshot: SnapshotView) -> None:
+    """Say at the end what a saved image shows to everybody who may use it."""
+    report = client.image_report(snapshot.image_id or "").report
+    if report.findings:
+        errors.print(
+            f"This looks like secrets, and is in the image:\n{findings_text(report)}", markup=False
+        )
+
+
+def _entries(count: int) -> str:
+    return f"{count:,} {'entry' if count == 1 else 'entries'}"
 
 
 def _change(each: PackageChange) -> str:

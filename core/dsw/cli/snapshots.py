@@ -11,7 +11,7 @@ from dsw.cli.credentials import client
 from dsw.cli.find import find_instance
 from dsw.cli.options import Yes
 from dsw.cli.output import AsJson, console, errors, show, show_fields, show_one, when
-from dsw.cli.saving import forecast_fields, wait_for_snapshot
+from dsw.cli.saving import forecast_fields, wait_for_snapshot, warn_of_secrets
 from dsw.client import Client
 from dsw.errors import Conflict
 from dsw.instances import InstanceView
@@ -56,6 +56,7 @@ def create(
         item = api.create_snapshot(found.id, body)
         if wait:
             item = wait_for_snapshot(api, item)
+            warn_of_secrets(api, item)
     show_one(item, as_json, f"{item.id}  {item.state.value}  image {item.image_id or '-'}")
 
 
