@@ -20,6 +20,7 @@ from dsw.workspaces import RegistryPut
 from dsw_control.assets.credentials import secret_of
 from dsw_control.assets.registry import own_login
 from dsw_control.context import Control
+from dsw_control.push_progress import PushProgress
 from dsw_control.registry_access import access_for, hand_over, token_files
 from dsw_control.store.tables import Image, Snapshot, Workspace
 
@@ -112,7 +113,9 @@ async def target_for(control: Control, row: Snapshot, base: str) -> AgentTarget:
         return target
     pushed = parent.digest
     if not _is_at_hand(home, parent):
-        pushed = await control.engine.push(base, f"{home.host}/{home.bases}", parent.id, login)
+        watched = PushProgress(control, row.id)
+        bases = f"{home.host}/{home.bases}"
+        pushed = await watched.run(control.engine.push(base, bases, parent.id, login, watched.hear))
     target = target.model_copy(update={"base": pushed})
     access = await access_for(control, login, target)
     return hand_over(control, row.id, target, access)

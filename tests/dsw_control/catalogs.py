@@ -12,7 +12,7 @@ from dsw.images import ImageSource, ImageUse, Visibility
 from dsw.names import new_id
 from dsw.plan import RegistryLogin
 from dsw_control.context import Control
-from dsw_control.engines.base import EngineImage
+from dsw_control.engines.base import EngineImage, Progress, unheard
 from dsw_control.engines.process import ProcessEngine
 from dsw_control.store.tables import Image
 
@@ -55,7 +55,12 @@ class Shelf(ProcessEngine):
         self.removed.append(reference)
 
     async def push(
-        self, digest: str, repository: str, tag: str, login: RegistryLogin | None
+        self,
+        digest: str,
+        repository: str,
+        tag: str,
+        login: RegistryLogin | None,
+        progress: Progress = unheard,
     ) -> str:
         """Remember what was to be pushed, and by which login."""
         self.pushed.append((digest, repository, tag, login))

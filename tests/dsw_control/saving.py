@@ -21,7 +21,14 @@ from dsw.names import image_tag
 from dsw.plan import RegistryLogin
 from dsw.snapshots import ENDED, SnapshotState
 from dsw_control.context import Control
-from dsw_control.engines.base import AgentStatus, EngineImage, Exit, SnapshotSource
+from dsw_control.engines.base import (
+    AgentStatus,
+    EngineImage,
+    Exit,
+    Progress,
+    SnapshotSource,
+    unheard,
+)
 from dsw_control.engines.process import ProcessEngine
 from dsw_control.snapshot_worker import SnapshotWorker
 from dsw_control.store.tables import Image, Instance, Snapshot
@@ -78,7 +85,12 @@ class Helpers(ProcessEngine):
         self.images.discard(reference)
 
     async def push(
-        self, digest: str, repository: str, tag: str, login: RegistryLogin | None
+        self,
+        digest: str,
+        repository: str,
+        tag: str,
+        login: RegistryLogin | None,
+        progress: Progress = unheard,
     ) -> str:
         """It is there."""
         return f"{repository}@sha256:{'0' * 64}"

@@ -27,8 +27,11 @@ from tests.pushes import INSTANCE, MANIFEST, image_config, push
 from tests.stub_hub import instance_token
 
 from dsw.agent import REPORT_FILE, SBOM_FILE
+from dsw.plan import RegistryLogin
 from dsw.snapshots import SnapshotState
-from dsw_control import snapshot_worker
+from dsw_control import push_progress, snapshot_worker
+from dsw_control.context import Control
+from dsw_control.engines.base import Progress, unheard
 from dsw_control.snapshot_folders import REPORT_MAX
 from dsw_control.store.tables import Image, ImageRecord, Instance
 
@@ -372,6 +375,49 @@ async def test_a_helper_that_does_not_end_when_it_was_asked_to_is_killed(
     monkeypatch.setattr(snapshot_worker, "PATIENCE", 0)
     assert (await desk.ended(snapshot))["state"] == "Cancelled"
     assert desk.engine.helpers == {}
+
+
+class PushesSlowly(Helpers):
+    """Takes the image below in two steps; the second one when a test says so."""
+
+    def __init__(self, control: Control) -> None:
+        super().__init__(control)
+        self.second = asyncio.Event()
+
+    async def push(
+        self,
+        digest: str,
+        repository: str,
+        tag: str,
+        login: RegistryLogin | None,
+        progress: Progress = unheard,
+    ) -> str:
+        """Three of ten bytes, and later the others."""
+        progress(3, 10)
+        await self.second.wait()
+        return await super().push(digest, repository, tag, login, progress)
+
+
+async def test_the_image_below_is_seen_on_its_way_to_the_registry(
+    make_api: MakeApi, start_registry: Callable[..., str]
+) -> None:
+    registry = {"address": start_registry(), "insecure": True, "prefix": "ours"}
+    desk = await Desk(await make_api(specs=SPECS, registry=registry)).fill()
+    desk.engine = desk.control.engine = engine = PushesSlowly(desk.control)
+    snapshot = await desk.ask(await desk.instance())
+    turn = asyncio.create_task(desk.worker.turn())
+
+    async def on_its_way() -> bool:
+        shown = await desk.api.ok(OWNER, "GET", f"/snapshots/{snapshot}")
+        seen = shown["state"], shown["bytes_done"], shown["bytes_total"], shown["message"]
+        return seen == ("Preparing", 3, 10, push_progress.MESSAGE)
+
+    await desk.until(on_its_way)
+    engine.second.set()
+    await desk.until(lambda: desk._has_helper(snapshot))
+    await turn
+    shown = await desk.api.ok(OWNER, "GET", f"/snapshots/{snapshot}")
+    assert (shown["bytes_done"], shown["bytes_total"], shown["message"]) == (0, None, "")
 
 
 async def test_what_a_killed_helper_had_pushed_is_removed_from_the_registry(

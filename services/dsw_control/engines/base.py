@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from dsw.agent import AgentReport, AgentRequest
@@ -12,6 +13,12 @@ from dsw.image_report import Forecast
 from dsw.lifecycle import ContainerView
 from dsw.plan import RegistryLogin
 from dsw.resources import Capacity
+
+Progress = Callable[[int, int], None]
+
+
+def unheard(done: int, total: int) -> None:
+    """Progress that nobody wants to hear of."""
 
 
 class EngineImage(Model):
@@ -102,9 +109,17 @@ class Engine(Protocol):
         """Give an image a name, `repository:tag`, which another one may have had."""
 
     async def push(
-        self, digest: str, repository: str, tag: str, login: RegistryLogin | None
+        self,
+        digest: str,
+        repository: str,
+        tag: str,
+        login: RegistryLogin | None,
+        progress: Progress = unheard,
     ) -> str:
-        """Push a local image to a registry; its `repository@sha256:...` there."""
+        """Push a local image to a registry; its `repository@sha256:...` there.
+
+        `progress` hears bytes done and in all, as far as the engine knows, from another thread.
+        """
 
     async def containers(self) -> dict[str, ContainerView]:
         """All instance containers of this installation by instance id."""

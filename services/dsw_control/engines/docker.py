@@ -37,7 +37,9 @@ from dsw_control.engines.base import (
     Archives,
     EngineImage,
     Exit,
+    Progress,
     SnapshotSource,
+    unheard,
 )
 from dsw_control.engines.docker_agent import AgentContainers
 from dsw_control.engines.docker_archives import DockerArchives
@@ -122,7 +124,12 @@ class DockerEngine:
         await self._call(run)
 
     async def push(
-        self, digest: str, repository: str, tag: str, login: RegistryLogin | None
+        self,
+        digest: str,
+        repository: str,
+        tag: str,
+        login: RegistryLogin | None,
+        progress: Progress = unheard,
     ) -> str:
         """Push a local image to a registry; its `repository@sha256:...` there."""
         auth = {"username": login.username, "password": login.secret} if login else None
@@ -137,7 +144,11 @@ class DockerEngine:
                 auth_config=auth,
             )
             pushed = ""
+            layers: dict[str, tuple[int, int]] = {}
             for line in lines:
+                if (amount := line.get("progressDetail")) and amount.get("total"):
+                    layers[line["id"]] = (amount.get("current", 0), amount["total"])
+                    progress(*map(sum, zip(*layers.values(), strict=True)))
                 if "error" in line:
                     raise errors.EngineFailed(
                         f"The registry did not take the base image: {line['error']}."

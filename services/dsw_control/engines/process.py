@@ -18,7 +18,9 @@ from dsw_control.engines.base import (
     Archives,
     EngineImage,
     Exit,
+    Progress,
     SnapshotSource,
+    unheard,
 )
 
 
@@ -52,7 +54,12 @@ class ProcessEngine:
         """There are no images."""
 
     async def push(
-        self, digest: str, repository: str, tag: str, login: RegistryLogin | None
+        self,
+        digest: str,
+        repository: str,
+        tag: str,
+        login: RegistryLogin | None,
+        progress: Progress = unheard,
     ) -> str:
         """There are no images."""
         raise Conflict("There is no image to push.")
