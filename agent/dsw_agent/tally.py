@@ -18,6 +18,7 @@ from dsw_agent.exclusions import Exclusions, Verdict
 from dsw_agent.packages import SITES
 from dsw_agent.skipped import readable
 from dsw_agent.tar_format import BLOCK
+from dsw_agent.walk import PATH_MAX
 
 SHOWN = 100
 """Paths in a list for people."""
@@ -25,7 +26,6 @@ FOLDERS = 10
 
 _ENTRY = 3 * BLOCK
 """What an entry takes besides its content: mostly a header and its extension."""
-_PATH_MAX = 4095
 _PARTS = 5
 _EXPLAINED = 0.8
 """A folder is shown by those in it where so few of them hold so much of it."""
@@ -89,9 +89,9 @@ class Tally:
         text = os.fsdecode(path)
         verdict = self.exclusions.verdict(text)
         if verdict is Verdict.KEEP and kind != b"s" and not name.startswith(b".wh."):
-            if len(path) <= _PATH_MAX:
+            if len(path) <= PATH_MAX:
                 return True
-            self._refuse(text, f"the path is longer than {_PATH_MAX} bytes")
+            self._refuse(text, f"the path is longer than {PATH_MAX} bytes")
         elif kind == b"c" and verdict is not Verdict.RUNTIME:
             return verdict is not Verdict.ASKED
         elif verdict is Verdict.KEEP and kind == b"s":

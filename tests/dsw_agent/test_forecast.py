@@ -155,7 +155,7 @@ def test_files_that_no_image_can_hold_are_named(upper: Path) -> None:
     reasons = {each.path: each.reason for each in refused}
     assert len(reasons) == 2
     assert "means a deletion" in reasons.pop("/srv/.wh.data")
-    assert "longer than 4095 bytes" in reasons.popitem()[1]
+    assert "longer than 4000 bytes" in reasons.popitem()[1]
 
 
 def test_only_what_is_new_since_the_last_snapshot_is_shipped(upper: Path, tmp_path: Path) -> None:
