@@ -18,6 +18,7 @@ from tests.workbenches import docker
 
 from dsw.plan import LABEL_INSTALLATION
 from dsw.settings import RegistrySettings, Settings
+from workbench import certificates
 
 IMAGE = "jupyterhub-dsw/minimal:latest"
 FOLDER = "opt/work"
@@ -75,6 +76,8 @@ class World:
 def build_images() -> None:
     """The images that a snapshot needs, as the sources are now."""
     command = [sys.executable, "-m", "dsw.cli.main", "images", "build", "minimal", "agent"]
+    if ca_file := certificates.extra(os.environ):
+        command += ["--ca-file", ca_file]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
