@@ -142,9 +142,13 @@ class User:
         try:
             return eventually(look, timeout)
         except AssertionError as error:
-            item = self.get(f"instances/{instance_id}")
-            events = self.get(f"instances/{instance_id}/events")["items"]
-            raise AssertionError(f"{item}\n{json.dumps(events, indent=1)}") from error
+            raise AssertionError(self.story(instance_id)) from error
+
+    def story(self, instance_id: str) -> str:
+        """An instance as it is, and how it came to be so."""
+        item = self.get(f"instances/{instance_id}")
+        events = self.get(f"instances/{instance_id}/events")["items"]
+        return f"{item}\n{json.dumps(events, indent=1)}"
 
     def running(self, **body: Any) -> Any:
         """A new instance that is up."""

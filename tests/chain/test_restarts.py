@@ -33,9 +33,12 @@ def answers(alice: User, item: Any) -> bool:
 def steady(workbench: TestBench, alice: User, item: Any) -> None:
     """The instance is up, reachable, and has the one container of this installation."""
 
-    eventually(
-        lambda: alice.state_or_none(item["id"]) == "Running" and answers(alice, item), CONVERGED
-    )
+    try:
+        eventually(
+            lambda: alice.state_or_none(item["id"]) == "Running" and answers(alice, item), CONVERGED
+        )
+    except AssertionError as error:
+        raise AssertionError(alice.story(item["id"])) from error
     assert workbench.containers(every=True) == [item["id"]]
 
 
