@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from dsw.base import Model, View
+from dsw.mounts import StaticMount
 from dsw.snapshots import SnapshotMode
 
 Manager = Literal["pip", "conda", "apt"]
@@ -124,6 +125,7 @@ class RestoreRecord(View):
     resource_group: str = ""
     code_source: str | None = None
     mounts: list[RestoreMount] = Field(default_factory=list)
+    datasets: list[StaticMount] = Field(default_factory=list)
     environment: list[str] = Field(default_factory=list)
 
 

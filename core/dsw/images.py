@@ -146,6 +146,7 @@ class CredentialKind(StrEnum):
 
     REGISTRY = "registry"
     GIT = "git"
+    OBJECT_STORE = "object-store"
 
 
 class CredentialCreate(Model):
@@ -160,7 +161,9 @@ class CredentialCreate(Model):
         pattern=r"^[A-Za-z0-9.\[\]:_-]+$",
         description="Host, with its port if any, that it may be sent to; to no other.",
     )
-    username: str = Field(default="", max_length=255)
+    username: str = Field(
+        default="", max_length=255, description="Of an object store: the access key id."
+    )
     secret: str = Field(min_length=1, max_length=8192, repr=False)
 
 

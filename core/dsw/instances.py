@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from dsw.apps import Endpoints
 from dsw.base import Model, View
+from dsw.mounts import StaticMount
 from dsw.names import id_pattern
 from dsw.sharing import Access
 from dsw.specs import Spec
@@ -68,6 +69,7 @@ class Reason(StrEnum):
     MEMBER_REMOVED = "MemberRemoved"
     IMAGE_GONE = "ImageGone"
     CODE_GONE = "CodeSourceGone"
+    DATASET_UNREACHABLE = "DatasetUnreachable"
     IMAGE_PULL_FAILED = "ImagePullFailed"
     NEEDS_NEW_CONTAINER = "NeedsNewContainer"
     ENGINE_FAILED = "EngineFailed"
@@ -97,6 +99,7 @@ class InstanceCreate(Model):
     )
     priority: Priority | None = Field(default=None, description="1 to 9; None: 5 or less.")
     code_source: str | None = Field(default=None, pattern=id_pattern("code"))
+    datasets: list[StaticMount] = Field(default_factory=list, max_length=50)
     save_on_stop: bool = Field(default=False, description="Save it as an image at each stop.")
     start: bool = True
     queue: bool = Field(default=True, description="Wait when it does not fit now; else refuse.")
@@ -128,6 +131,9 @@ class InstanceChange(Model):
     resource_group: str | None = Field(default=None, max_length=64)
     priority: Priority | None = None
     code_source: str | None = Field(default=None, pattern=rf"{id_pattern('code')}|^$")
+    datasets: list[StaticMount] | None = Field(
+        default=None, max_length=50, description="All of them; replaces what there was."
+    )
     save_on_stop: bool | None = None
     discard_changes: bool = False
 

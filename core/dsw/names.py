@@ -19,7 +19,22 @@ BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 ID_LENGTH = 12
 SERVER_NAME_MAX = 30
 
-Kind = Literal["dsw", "img", "ds", "job", "snap", "ws", "cred", "code", "shr", "key", "xfer"]
+Kind = Literal[
+    "dsw",
+    "img",
+    "ds",
+    "job",
+    "snap",
+    "ws",
+    "cred",
+    "code",
+    "shr",
+    "key",
+    "xfer",
+    "mnt",
+    "upl",
+    "warm",
+]
 
 SERVER_NAME = r"^[a-z](?:-?[a-z0-9])*$"
 _SERVER_NAME = re.compile(SERVER_NAME)

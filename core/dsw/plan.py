@@ -18,6 +18,8 @@ from dsw.names import SERVER_NAME, SERVER_NAME_MAX, id_pattern
 
 HOME = "/mnt/workspace"
 SHARED = "/mnt/shared"
+DATA = "/mnt/data"
+DYNAMIC = "/mnt/dynamic"
 USER = "dsw"
 UID = GID = 1000
 
@@ -61,13 +63,18 @@ class MountKind(StrEnum):
 
 
 class Mount(Model):
-    """One mount: an absolute host path or a volume name, seen at `target` inside."""
+    """One mount: an absolute host path or a volume name, seen at `target` inside.
+
+    `follows`: what is mounted below `source` on the host later is seen inside, too. The engine
+    makes such a source where it is not there.
+    """
 
     kind: MountKind
     source: str
     target: str
     read_only: bool = False
     driver_options: dict[str, str] = Field(default_factory=dict)
+    follows: bool = False
 
 
 class RegistryLogin(Model):
@@ -129,7 +136,8 @@ class LaunchPlan(Model):
         """A hash of what only a new container can change.
 
         CPU, memory and pids are not in it, because an engine changes them in place; nor is the
-        environment, which the entry point reads anew at each start.
+        environment, which the entry point reads anew at each start, nor where datasets appear: a
+        container that was made before there were any runs without them.
         """
         part = self.model_dump(
             mode="json",
@@ -137,9 +145,13 @@ class LaunchPlan(Model):
                 "image_digest",
                 "shared_memory",
                 "gpu_devices",
-                "mounts",
                 "network",
                 "sudo",
             },
         )
+        part["mounts"] = [
+            each.model_dump(mode="json", exclude={"follows"})
+            for each in self.mounts
+            if not (each.follows and each.target in (DATA, DYNAMIC))
+        ]
         return hashlib.sha256(json.dumps(part, sort_keys=True).encode()).hexdigest()[:32]

@@ -40,6 +40,11 @@ class Action(StrEnum):
     CODE_READ = "code.read"
     CODE_ADD = "code.add"
     CODE_MANAGE = "code.manage"
+    DATASET_READ = "dataset.read"
+    DATASET_ADD = "dataset.add"
+    DATASET_WRITE = "dataset.write"
+    DATASET_MANAGE = "dataset.manage"
+    MOUNT_OWN = "mount.own"
     INSTANCE_USE_OWN = "instance.use.own"
     INSTANCE_SHARE_OWN = "instance.share.own"
     INSTANCE_SSH = "instance.ssh"
@@ -57,6 +62,7 @@ class Action(StrEnum):
     WORKSPACE_ARCHIVE = "workspace.archive"
     QUOTA_CHANGE = "quota.change"
     IMAGE_PUBLISH = "image.publish"
+    DATASET_PUBLISH = "dataset.publish"
     PLATFORM_READ = "platform.read"
 
 
@@ -66,6 +72,7 @@ PLATFORM: frozenset[Action] = frozenset(
         Action.WORKSPACE_ARCHIVE,
         Action.QUOTA_CHANGE,
         Action.IMAGE_PUBLISH,
+        Action.DATASET_PUBLISH,
         Action.PLATFORM_READ,
     }
 )
@@ -82,6 +89,7 @@ _READ = frozenset(
         Action.SPEC_LIST,
         Action.IMAGE_READ,
         Action.CODE_READ,
+        Action.DATASET_READ,
         Action.QUEUE_READ,
         Action.USAGE_READ_OWN,
     }
@@ -94,6 +102,9 @@ _DEVELOP = _READ | {
     Action.IMAGE_ADD,
     Action.IMAGE_DELETE_OWN,
     Action.CODE_ADD,
+    Action.DATASET_ADD,
+    Action.DATASET_WRITE,
+    Action.MOUNT_OWN,
 }
 _OPERATE = _READ | {Action.INSTANCE_READ_ALL, Action.QUEUE_MANAGE, Action.USAGE_READ}
 _ADMIN = (
@@ -108,6 +119,7 @@ _ADMIN = (
         Action.IMAGE_DELETE,
         Action.CREDENTIAL_MANAGE,
         Action.CODE_MANAGE,
+        Action.DATASET_MANAGE,
         Action.INSTANCE_MANAGE_ALL,
         Action.AUDIT_READ,
     }
@@ -118,7 +130,7 @@ PERMISSIONS: dict[Role, frozenset[Action]] = {
     Role.ADMIN: _ADMIN,
     Role.DEVELOPER: _DEVELOP,
     Role.OPERATOR: _OPERATE,
-    Role.LABELER: _READ,
+    Role.LABELER: _READ | {Action.DATASET_WRITE},
     Role.GUEST: _READ,
 }
 

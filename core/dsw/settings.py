@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -129,6 +129,85 @@ class StorageSettings(Model):
         if self.root and not self.root.startswith("/"):
             raise ValueError("root must be an absolute path")
         return self
+
+
+class StorageClass(Model):
+    """A place where datasets may lie. What a kind does not need stays empty.
+
+    An object store's own access key is `access_key_id` and the secret in
+    `data_dir/secrets/storage-<name>`; without one each dataset names a stored credential.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$", description="Its name.")
+    kind: Literal["host", "nfs", "s3", "oss", "pvc"] = Field(
+        description="`host`: a directory of this host, such as a mounted NAS. `nfs`: an export "
+        "that the engine mounts. `s3`, `oss`: an object store. `pvc`: a claim, on Kubernetes."
+    )
+    description: str = Field("", description="For people.")
+    workspaces: list[str] = Field(
+        default_factory=list, description="Names of the workspaces that may use it. Empty: all."
+    )
+    writable: bool = Field(False, description="Whether datasets on it may be written.")
+    root: str = Field("", pattern=r"^$|^/[^\x00]*$", description="host: the directory.")
+    server: str = Field("", description="nfs: name or address of the server.")
+    export: str = Field("", pattern=r"^$|^/[^\x00]*$", description="nfs: the exported path.")
+    options: str = Field(
+        "nfsvers=4,soft,timeo=50,retrans=2",
+        description="nfs: mount options besides the address. `soft` makes a server that does not "
+        "answer an error instead of a hang.",
+    )
+    mounted_at: str = Field(
+        "",
+        pattern=r"^$|^/[^\x00]*$",
+        description="nfs: where this host has mounted the export, if it has: only then files can "
+        "be listed, uploaded and downloaded in the browser.",
+    )
+    endpoint: str = Field(
+        "", pattern=r"^$|^https?://[^\s@?#]+$", description="s3, oss: address of the store."
+    )
+    region: str = Field("", pattern=r"^[a-z0-9-]*$", description="s3, oss: its region.")
+    bucket: str = Field(
+        "", description="s3, oss: the one bucket. Empty: any that a credential opens."
+    )
+    prefix: str = Field("", description="s3, oss: the part of the bucket that may be used.")
+    path_style: bool = Field(
+        True, description="s3, oss: the bucket is in the path, not in the host name."
+    )
+    access_key_id: str = Field("", description="s3, oss: the class's own access key.")
+    claim: str = Field("", description="pvc: name of the claim.")
+
+    @model_validator(mode="after")
+    def _complete(self) -> StorageClass:
+        needed = {
+            "host": ["root"],
+            "nfs": ["server", "export"],
+            "s3": ["endpoint"],
+            "oss": ["endpoint"],
+            "pvc": ["claim"],
+        }[self.kind]
+        for key in needed:
+            if not getattr(self, key):
+                raise ValueError(f"{key} is needed for kind = {self.kind!r}")
+        if self.root and str(PurePosixPath(self.root)) in ("/", "//"):
+            raise ValueError("root must not be the whole host: name the directory with the data")
+        if self.access_key_id and not self.bucket:
+            raise ValueError("a class with an access key of its own needs its bucket")
+        return self
+
+
+class DatasetSettings(Model):
+    """What nodes keep of object stores and repositories, and what may be uploaded."""
+
+    cache_dir: str = Field(
+        "", pattern=r"^$|^/[^\x00]*$", description="Directory of this host. Empty: in `data_dir`."
+    )
+    cache_size: Bytes = Field(
+        20 * 1024**3, description="The most that object stores' caches may take together."
+    )
+    cache_per_dataset: Bytes = Field(10 * 1024**3, description="The most of one dataset.")
+    upload_max: Bytes = Field(
+        100 * 1024**3, description="The largest file that may be uploaded in the browser."
+    )
 
 
 class RegistrySettings(Model):
@@ -287,6 +366,8 @@ class Settings(Model):
     control: ControlSettings = Field(default_factory=ControlSettings)
     engine: EngineSettings = Field(default_factory=EngineSettings)
     storage: StorageSettings = Field(default_factory=StorageSettings)
+    storage_classes: list[StorageClass] = Field(default_factory=list)
+    datasets: DatasetSettings = Field(default_factory=DatasetSettings)
     registry: RegistrySettings = Field(default_factory=RegistrySettings)
     images: ImageSettings = Field(default_factory=ImageSettings)
     workspace: WorkspaceSettings = Field(default_factory=WorkspaceSettings)
@@ -311,6 +392,11 @@ class Settings(Model):
     def data(self) -> Path:
         """The data directory."""
         return Path(self.data_dir)
+
+    @property
+    def cache_dir(self) -> Path:
+        """Where this host keeps what it has of object stores and repositories."""
+        return Path(self.datasets.cache_dir or self.data / "cache")
 
     @property
     def nas_root(self) -> str:
@@ -365,6 +451,7 @@ class Settings(Model):
             ("images.official", [image.name for image in self.images.official]),
             ("apps", [app.name for app in self.apps]),
             ("gpus", [gpu.id for gpu in self.gpus]),
+            ("storage_classes", [each.name for each in self.storage_classes]),
             ("resource_groups", [group.name for group in self.resource_groups]),
         ):
             double = {name for name in names if names.count(name) > 1}

@@ -50,6 +50,16 @@ class IdleRule(Model):
     gpu_percent: float = Field(default=5, ge=0, le=100, description="Low is below this.")
 
 
+class DataPolicy(Model):
+    """What a start does about a dataset that cannot be reached."""
+
+    unreachable: Literal["fail", "degraded"] = Field(
+        default="fail",
+        description="`fail`: the instance does not start. `degraded`: it starts, and the dataset "
+        "comes when it can be reached.",
+    )
+
+
 class Policy(Model):
     """What a workspace allows beyond its quotas.
 
@@ -77,6 +87,7 @@ class Policy(Model):
     snapshots: SnapshotPolicy = Field(
         default_factory=SnapshotPolicy, description="What saving as an image keeps to."
     )
+    data: DataPolicy = Field(default_factory=DataPolicy, description="Of its datasets.")
     on_removal: Literal["stop", "delete"] = Field(
         default="stop",
         description="What happens to the instances of a member who leaves; what is on the NAS "

@@ -209,6 +209,171 @@ class CodeSource(Base):
     created_at: Mapped[datetime]
 
 
+class Dataset(Base):
+    """A registered place of data. `version` is the newest one's number; `managed`: its folders are
+    made and removed by control."""
+
+    __tablename__ = "datasets"
+    __table_args__ = (
+        Index(
+            "uq_datasets_workspace_name",
+            "workspace_id",
+            "name",
+            unique=True,
+            sqlite_where=text("retired_at IS NULL"),
+            postgresql_where=text("retired_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(String(20), primary_key=True)
+    workspace_id: Mapped[str] = mapped_column(String(20))
+    name: Mapped[str] = mapped_column(String(62))
+    description: Mapped[str] = mapped_column(Text, default="")
+    labels: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    kind: Mapped[str] = mapped_column(String(10))
+    storage_class: Mapped[str] = mapped_column(String(40), default="")
+    credential: Mapped[str | None] = mapped_column(String(20))
+    managed: Mapped[bool] = mapped_column(default=False)
+    access: Mapped[str] = mapped_column(String(2))
+    write_roles: Mapped[list[str]]
+    mount_path: Mapped[str] = mapped_column(String(300), default="")
+    visibility: Mapped[str] = mapped_column(String(10))
+    owner: Mapped[str] = mapped_column(String(255))
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime]
+    retired_at: Mapped[datetime | None]
+
+
+class DatasetVersion(Base):
+    """One version of a dataset, and whether it could be reached when that was last tried."""
+
+    __tablename__ = "dataset_versions"
+
+    dataset_id: Mapped[str] = mapped_column(String(20), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    uri: Mapped[str] = mapped_column(Text)
+    description: Mapped[str] = mapped_column(Text, default="")
+    created_by: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime]
+    reachable: Mapped[bool | None]
+    check_message: Mapped[str] = mapped_column(Text, default="")
+    checked_at: Mapped[datetime | None]
+
+
+class Upload(Base):
+    """A file on its way into a dataset; `staged` is where its bytes are until they are stored."""
+
+    __tablename__ = "uploads"
+
+    id: Mapped[str] = mapped_column(String(20), primary_key=True)
+    dataset_id: Mapped[str] = mapped_column(String(20), index=True)
+    version: Mapped[int]
+    workspace_id: Mapped[str] = mapped_column(String(20))
+    owner: Mapped[str] = mapped_column(String(255), index=True)
+    path: Mapped[str] = mapped_column(Text)
+    size: Mapped[int] = mapped_column(BigInteger)
+    bytes_done: Mapped[int] = mapped_column(BigInteger, default=0)
+    overwrite: Mapped[bool] = mapped_column(default=False)
+    staged: Mapped[str] = mapped_column(Text, default="")
+    state: Mapped[str] = mapped_column(String(20), index=True)
+    message: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime]
+    changed_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class Mount(Base):
+    """A dataset in an instance. A static one, and a dynamic one with `keep`, outlives the run.
+
+    `version` None: the newest at each start; `mounted_version` is what it is or was. `desired`:
+    whether it is to be there while the instance runs; `source` the key of the node's source that it
+    is shown from, empty for a folder. `ended_at`: it is gone for good.
+    """
+
+    __tablename__ = "mounts"
+    __table_args__ = (
+        Index(
+            "uq_mounts_instance_kind_name",
+            "instance_id",
+            "kind",
+            "name",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(String(20), primary_key=True)
+    instance_id: Mapped[str] = mapped_column(String(20))
+    workspace_id: Mapped[str] = mapped_column(String(20))
+    dataset_id: Mapped[str] = mapped_column(String(20), index=True)
+    version: Mapped[int | None]
+    mounted_version: Mapped[int] = mapped_column(default=1)
+    kind: Mapped[str] = mapped_column(String(10))
+    name: Mapped[str] = mapped_column(String(62))
+    target: Mapped[str] = mapped_column(String(300))
+    access: Mapped[str] = mapped_column(String(2))
+    keep: Mapped[bool] = mapped_column(default=False)
+    desired: Mapped[bool] = mapped_column(default=True)
+    force: Mapped[bool] = mapped_column(default=False)
+    source: Mapped[str] = mapped_column(String(64), default="", index=True)
+    state: Mapped[str] = mapped_column(String(20), index=True)
+    reason: Mapped[str] = mapped_column(String(40), default="")
+    message: Mapped[str] = mapped_column(Text, default="")
+    percent: Mapped[float | None]
+    holders: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
+    attempts: Mapped[int] = mapped_column(default=0)
+    created_by: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime]
+    changed_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class DataSource(Base):
+    """An object store or a repository that a node has for its mounts: one for all instances.
+
+    `report` is the last of its helper; `cache_bytes` what is reserved of the node's cache, kept
+    after the last mount went until another one needs it.
+    """
+
+    __tablename__ = "data_sources"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    dataset_id: Mapped[str] = mapped_column(String(20), index=True)
+    version: Mapped[int]
+    state: Mapped[str] = mapped_column(String(20))
+    reason: Mapped[str] = mapped_column(String(40), default="")
+    message: Mapped[str] = mapped_column(Text, default="")
+    report: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    cache_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    running: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime]
+
+
+class Warming(Base):
+    """The filling of a node's cache with a dataset."""
+
+    __tablename__ = "warmings"
+
+    id: Mapped[str] = mapped_column(String(20), primary_key=True)
+    dataset_id: Mapped[str] = mapped_column(String(20), index=True)
+    version: Mapped[int]
+    workspace_id: Mapped[str] = mapped_column(String(20))
+    owner: Mapped[str] = mapped_column(String(255))
+    path: Mapped[str] = mapped_column(Text, default="")
+    source: Mapped[str] = mapped_column(String(64), default="")
+    state: Mapped[str] = mapped_column(String(20), index=True)
+    message: Mapped[str] = mapped_column(Text, default="")
+    bytes_done: Mapped[int] = mapped_column(BigInteger, default=0)
+    bytes_total: Mapped[int | None] = mapped_column(BigInteger)
+    files_done: Mapped[int] = mapped_column(BigInteger, default=0)
+    files_total: Mapped[int | None] = mapped_column(BigInteger)
+    cancel: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
 class Share(Base):
     """An instance that its owner shares: with one user, or (no user) with the workspace."""
 

@@ -1272,7 +1272,7 @@ export interface components {
          * @description What can be done in a workspace. `.own` actions reach the caller's own objects only.
          * @enum {string}
          */
-        Action: "workspace.read" | "workspace.change" | "policy.change" | "member.read" | "member.manage" | "role.manage" | "quota.read" | "cap.change" | "spec.list" | "image.read" | "image.add" | "image.change" | "image.delete.own" | "image.delete" | "credential.manage" | "code.read" | "code.add" | "code.manage" | "instance.use.own" | "instance.share.own" | "instance.ssh" | "instance.read.all" | "instance.manage.all" | "queue.read" | "queue.manage" | "snapshot.own" | "usage.read.own" | "usage.read" | "audit.read" | "me.read" | "ssh-key.own" | "workspace.create" | "workspace.archive" | "quota.change" | "image.publish" | "platform.read";
+        Action: "workspace.read" | "workspace.change" | "policy.change" | "member.read" | "member.manage" | "role.manage" | "quota.read" | "cap.change" | "spec.list" | "image.read" | "image.add" | "image.change" | "image.delete.own" | "image.delete" | "credential.manage" | "code.read" | "code.add" | "code.manage" | "dataset.read" | "dataset.add" | "dataset.write" | "dataset.manage" | "mount.own" | "instance.use.own" | "instance.share.own" | "instance.ssh" | "instance.read.all" | "instance.manage.all" | "queue.read" | "queue.manage" | "snapshot.own" | "usage.read.own" | "usage.read" | "audit.read" | "me.read" | "ssh-key.own" | "workspace.create" | "workspace.archive" | "quota.change" | "image.publish" | "dataset.publish" | "platform.read";
         /**
          * App
          * @description A program that is started at its first use and then reached at `{instance URL}{name}/`.
@@ -1469,6 +1469,7 @@ export interface components {
             secret: string;
             /**
              * Username
+             * @description Of an object store: the access key id.
              * @default
              */
             username: string;
@@ -1483,7 +1484,7 @@ export interface components {
          * @description What a credential opens.
          * @enum {string}
          */
-        CredentialKind: "registry" | "git";
+        CredentialKind: "registry" | "git" | "object-store";
         /**
          * CredentialView
          * @description A stored credential, without its secret.
@@ -1507,6 +1508,25 @@ export interface components {
             username: string;
             /** Workspace Id */
             workspace_id: string;
+        };
+        /**
+         * DataAccess
+         * @description Read only, or read and write.
+         * @enum {string}
+         */
+        DataAccess: "ro" | "rw";
+        /**
+         * DataPolicy
+         * @description What a start does about a dataset that cannot be reached.
+         */
+        DataPolicy: {
+            /**
+             * Unreachable
+             * @description `fail`: the instance does not start. `degraded`: it starts, and the dataset comes when it can be reached.
+             * @default fail
+             * @enum {string}
+             */
+            unreachable: "fail" | "degraded";
         };
         /**
          * Desired
@@ -1961,6 +1981,11 @@ export interface components {
             /** Code Source */
             code_source?: string | null;
             /**
+             * Datasets
+             * @description All of them; replaces what there was.
+             */
+            datasets?: components["schemas"]["StaticMount"][] | null;
+            /**
              * Discard Changes
              * @default false
              */
@@ -1985,6 +2010,8 @@ export interface components {
         InstanceCreate: {
             /** Code Source */
             code_source?: string | null;
+            /** Datasets */
+            datasets?: components["schemas"]["StaticMount"][];
             /** Display Name */
             display_name: string | null;
             /**
@@ -2410,6 +2437,8 @@ export interface components {
          *     roles.
          */
         Policy: {
+            /** @description Of its datasets. */
+            data?: components["schemas"]["DataPolicy"];
             /** @description When an instance counts as idle. */
             idle?: components["schemas"]["IdleRule"];
             /**
@@ -2698,6 +2727,8 @@ export interface components {
             base_digest: string;
             /** Code Source */
             code_source?: string | null;
+            /** Datasets */
+            datasets?: components["schemas"]["StaticMount"][];
             /** Environment */
             environment?: string[];
             /** Image Digest */
@@ -3110,6 +3141,21 @@ export interface components {
             ticket?: string | null;
             /** Url */
             url: string;
+        };
+        /**
+         * StaticMount
+         * @description A dataset that an instance has from its start. `dataset` is an id, or a name in the
+         *     instance's workspace; `path` None: the dataset's own; `version` None: the newest at each start.
+         */
+        StaticMount: {
+            /** @default ro */
+            access: components["schemas"]["DataAccess"];
+            /** Dataset */
+            dataset: string;
+            /** Path */
+            path?: string | null;
+            /** Version */
+            version?: number | null;
         };
         /**
          * TransferKind
