@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dsw.client.assets import AssetCalls
 from dsw.client.capacity import CapacityCalls
+from dsw.client.datasets import DatasetCalls
 from dsw.client.instances import InstanceCalls
+from dsw.client.mounts import MountCalls
 from dsw.client.records import RecordCalls
 from dsw.client.snapshots import SnapshotCalls
 from dsw.client.ssh import SshCalls
@@ -18,7 +20,9 @@ class Client(
     WorkspaceCalls,
     CapacityCalls,
     AssetCalls,
+    DatasetCalls,
     InstanceCalls,
+    MountCalls,
     SnapshotCalls,
     TransferCalls,
     SshCalls,

@@ -50,9 +50,9 @@ class Transport:
     ) -> None:
         self._http.close()
 
-    def _one(self, path: str, kind: type[V]) -> V:
+    def _one(self, path: str, kind: type[V], params: Mapping[str, Any] | None = None) -> V:
         """One object; its tag is kept for a change that is to hold only if it is still the same."""
-        answer = self._send("GET", path)
+        answer = self._send("GET", path, params=_plain(params or {}))
         if "etag" in answer.headers:
             self._tags[path] = answer.headers["etag"]
         return kind.model_validate(answer.json())
@@ -100,8 +100,8 @@ class Transport:
         sent = None if body is None else _content(body)
         return kind.model_validate(self._send("POST", path, json=sent).json())
 
-    def _delete(self, path: str) -> Any:
-        answer = self._send("DELETE", path)
+    def _delete(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
+        answer = self._send("DELETE", path, params=_plain(params or {}))
         self._tags.pop(path, None)
         return answer.json() if answer.content else None
 
@@ -123,14 +123,18 @@ class Transport:
         except httpx.HTTPError as error:
             raise self._unreachable() from error
 
-    def _pieces(self, path: str, start: int = 0) -> Iterator[bytes]:
+    def _pieces(
+        self, path: str, start: int = 0, params: Mapping[str, Any] | None = None
+    ) -> Iterator[bytes]:
         """The bytes of a file from `start` on, as they come."""
         # What is counted is the file itself, not a form that was made smaller for the way.
         headers = {"Accept-Encoding": "identity"}
         if start:
             headers["Range"] = f"bytes={start}-"
         try:
-            with self._http.stream("GET", path, headers=headers) as answer:
+            with self._http.stream(
+                "GET", path, params=_plain(params or {}), headers=headers
+            ) as answer:
                 _checked(answer)
                 if start and answer.status_code != httpx.codes.PARTIAL_CONTENT:
                     raise Unavailable(f"{self.url} does not go on with a file half-way.")
