@@ -152,7 +152,7 @@ def control_url(
 @pytest.fixture
 def shelf(control_url: str, engines: list[ShelfEngine], monkeypatch: pytest.MonkeyPatch) -> Shelf:
     """What makes and reads archives."""
-    monkeypatch.setattr("dsw.cli.archives.PIECE", 2**20)
+    monkeypatch.setattr("dsw.cli.pieces.PIECE", 2**20)
     found = engines[0].archives
     found.error = ""
     found.read.clear()

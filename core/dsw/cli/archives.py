@@ -3,42 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
+from rich.progress import Progress
 
+from dsw.cli.bars import COLUMNS, byte_bar
 from dsw.cli.credentials import client
 from dsw.cli.find import find_image, find_workspace
 from dsw.cli.options import Workspace
 from dsw.cli.output import AsJson, errors, show_one
+from dsw.cli.pieces import send_piece
 from dsw.cli.progress import GATEWAY, POLL_SECONDS, Patience
 from dsw.client import Client
 from dsw.errors import Conflict, Invalid, RemoteError, Unavailable
 from dsw.transfers import ImageImport, TransferKind, TransferState, TransferView
 from dsw.units import format_size
 
-PIECE = 8 * 2**20
 ENDED = frozenset({TransferState.READY, TransferState.FAILED, TransferState.CANCELLED})
-
-COLUMNS = (
-    TextColumn("{task.description}"),
-    BarColumn(),
-    DownloadColumn(binary_units=True),
-    TransferSpeedColumn(),
-    TimeRemainingColumn(),
-)
 
 
 def export(
@@ -51,7 +35,7 @@ def export(
         item = _exported(api, find_image(api, image).id)
         part = output.with_name(f"{output.name}.{item.id}.part")
         try:
-            with part.open("ab") as file, _shown() as progress:
+            with part.open("ab") as file, byte_bar() as progress:
                 _fetch(api, item, file, progress)
             part.replace(output)
         except OSError as error:
@@ -77,22 +61,11 @@ def import_(
                 tag=tag,
                 size=file.stat().st_size,
             )
-            with _shown() as progress:
+            with byte_bar() as progress:
                 item = _sent(api, _announced(api, body), content, progress)
     except OSError as error:
         raise Invalid(f"{file} cannot be read: {error}.") from error
     show_one(item, as_json, f"{item.name}  {item.image_id}")
-
-
-@contextmanager
-def _shown() -> Iterator[Progress]:
-    """A bar; Ctrl-C loses nothing of what came over."""
-    try:
-        with Progress(*COLUMNS, console=errors) as progress:
-            yield progress
-    except KeyboardInterrupt:
-        errors.print("Run it again to go on from here.", markup=False)
-        raise
 
 
 def _exported(api: Client, image_id: str) -> TransferView:
@@ -163,21 +136,12 @@ def _sent(api: Client, item: TransferView, file: BinaryIO, progress: Progress) -
 
 
 def _send_piece(api: Client, item: TransferView, file: BinaryIO) -> TransferView:
-    file.seek(item.bytes_done)
-    piece = file.read(PIECE)
-    if not piece:
-        raise Invalid(f"{file.name} has become shorter.", "Import it again.")
-    try:
-        return api.send_content(item.id, item.bytes_done, piece)
-    except (Unavailable, RemoteError) as error:
-        # How much of the piece arrived, only control knows.
-        now = api.transfer(item.id)
-        if now != item:
-            return now
-        if error.status == Conflict.status:
-            # Control has not noticed yet that an earlier connection broke.
-            raise Unavailable(error.message) from error
-        raise
+    return send_piece(
+        item,
+        file,
+        partial(api.send_content, item.id, item.bytes_done),
+        partial(api.transfer, item.id),
+    )
 
 
 def _good(item: TransferView) -> TransferView:
