@@ -7,13 +7,14 @@ from typing import TypeVar
 
 from dsw.client import Client
 from dsw.code_sources import CodeSourceView
+from dsw.datasets import DatasetView
 from dsw.errors import Invalid, NotFound
 from dsw.images import CredentialKind, CredentialView, ImageSource, ImageView
 from dsw.instances import InstanceView
 from dsw.queueing import QueueEntryView
 from dsw.workspaces import WorkspaceView
 
-N = TypeVar("N", ImageView, CodeSourceView, CredentialView)
+N = TypeVar("N", ImageView, CodeSourceView, CredentialView, DatasetView)
 
 
 def find_workspace(client: Client, key: str | None) -> WorkspaceView:
@@ -86,6 +87,16 @@ def find_image(client: Client, key: str) -> ImageView:
 def find_code_source(client: Client, key: str, workspace: str | None = None) -> CodeSourceView:
     """The code source with this id or name."""
     return _one(client.code_sources(workspace), key, "code source")
+
+
+def find_dataset(client: Client, key: str, workspace: str | None = None) -> DatasetView:
+    """The dataset with this id or name; one of this workspace, by its name or id, before others."""
+    items = client.datasets()
+    if workspace:
+        place = client.workspace(workspace).id
+        own = [item for item in items if item.workspace_id == place]
+        items = own if any(item.name == key for item in own) else items
+    return _one(items, key, "dataset")
 
 
 def find_credential(

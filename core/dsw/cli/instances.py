@@ -8,6 +8,7 @@ import typer
 
 from dsw.cli.credentials import client
 from dsw.cli.find import find_code_source, find_image, find_instance, find_workspace
+from dsw.cli.mounts import DATASETS, static_mounts
 from dsw.cli.options import NoQueue, OfWorkspace, Priority, Timeout, Wait, Workspace, Yes
 from dsw.cli.output import AsJson, console, errors, lab_url, show, show_one, when
 from dsw.cli.progress import wait_for_instance
@@ -66,6 +67,7 @@ def create(
         str | None, typer.Option(help="Resource group. Default: the first that offers the spec.")
     ] = None,
     code: Annotated[str, typer.Option(help="Code source to clone, by name or id.")] = "",
+    dataset: Annotated[list[str] | None, DATASETS] = None,
     priority: Priority = None,
     save_on_stop: Annotated[bool, SAVES] = False,
     workspace: Workspace = None,
@@ -86,6 +88,7 @@ def create(
             resource_group=group,
             priority=priority,
             code_source=find_code_source(api, code, place).id if code else None,
+            datasets=static_mounts(dataset) or [],
             save_on_stop=save_on_stop,
             start=start,
             queue=not no_queue,
@@ -141,6 +144,10 @@ def change(
     code: Annotated[
         str | None, typer.Option(help="Another code source; empty: none any more.")
     ] = None,
+    dataset: Annotated[list[str] | None, DATASETS] = None,
+    no_datasets: Annotated[
+        bool, typer.Option("--no-datasets", help="Start without datasets.")
+    ] = False,
     priority: Priority = None,
     save_on_stop: Annotated[bool | None, SAVES] = None,
     discard_changes: Annotated[
@@ -151,7 +158,7 @@ def change(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Change the display name, or how a stopped instance starts."""
+    """Change the display name, or how a stopped instance starts; datasets all at once."""
     with client() as api:
         found = find_instance(api, key)
         body = InstanceChange(
@@ -161,6 +168,7 @@ def change(
             resource_group=group,
             code_source=find_code_source(api, code, found.workspace_id).id if code else code,
             priority=priority,
+            datasets=[] if no_datasets else static_mounts(dataset),
             save_on_stop=save_on_stop,
             discard_changes=discard_changes,
         )

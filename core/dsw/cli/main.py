@@ -15,10 +15,16 @@ from dsw.cli import (
     catalog,
     code,
     credentials,
+    dataset_cache,
+    dataset_files,
+    dataset_life,
+    dataset_transfers,
+    datasets,
     image_life,
     images,
     instances,
     members,
+    mounts,
     ports,
     queue,
     quotas,
@@ -42,10 +48,14 @@ app = typer.Typer(
 )
 for commands in (catalog, image_life, archives):
     commands.install(images.app)
+for commands in (dataset_life, dataset_files, dataset_transfers, dataset_cache):
+    commands.install(datasets.app)
 for name, group in (
     ("instances", instances.app),
     ("snapshots", snapshots.app),
     ("images", images.app),
+    ("datasets", datasets.app),
+    ("mounts", mounts.app),
     ("code", code.app),
     ("credentials", stored.app),
     ("shares", shares.app),
@@ -61,6 +71,7 @@ for name, group in (
 for command in (ports.ports, shares.share, records.usage, records.audit, apply.apply, apply.export):
     app.command()(command)
 for name, reaching in (
+    ("storage-classes", datasets.storage_classes),
     ("ssh", ssh.ssh),
     ("ssh-proxy", ssh.proxy),
     ("ssh-config", ssh_config.ssh_config),

@@ -1,4 +1,4 @@
-"""`dsw credentials`: what opens registries and git hosts, kept by control and never shown again."""
+"""`dsw credentials`: what opens registries, git hosts and object stores; never shown again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from dsw.cli.output import AsJson, console, show, show_one, when
 from dsw.errors import Invalid
 from dsw.images import CredentialCreate, CredentialKind
 
-app = typer.Typer(help="Credentials for registries and git hosts.", no_args_is_help=True)
+app = typer.Typer(
+    help="Credentials for registries, git hosts and object stores.", no_args_is_help=True
+)
 
 STDIN = "-"
 
@@ -44,7 +46,9 @@ def add(
     host: Annotated[
         str, typer.Option(help="HOST or HOST:PORT that it may be sent to, and no other.")
     ],
-    username: Annotated[str, typer.Option(help="User name, if there is one.")] = "",
+    username: Annotated[
+        str, typer.Option(help="User name, if there is one; of an object store the access key id.")
+    ] = "",
     secret_file: Annotated[
         str, typer.Option(metavar="FILE", help="Read the secret from there; `-`: standard input.")
     ] = "",

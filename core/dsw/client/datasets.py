@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypedDict, Unpack
 
-from dsw.client.transport import Transport, path_of
+from dsw.client.transport import FileFacts, Transport, path_of
 from dsw.datasets import (
     CacheView,
     DatasetChange,
@@ -95,12 +95,22 @@ class DatasetCalls(Transport):
         asked = {"path": path, "version": version}
         return self._one(path_of("datasets", dataset_id, "preview"), Preview, asked)
 
-    def file_content(
-        self, dataset_id: str, path: str, start: int = 0, version: int | None = None
-    ) -> Iterator[bytes]:
-        """The bytes of a file from `start` on."""
+    def file_facts(self, dataset_id: str, path: str, version: int | None = None) -> FileFacts:
+        """Size and tag of a file."""
         asked = {"path": path, "version": version}
-        return self._pieces(path_of("datasets", dataset_id, "content"), start, asked)
+        return self._facts(path_of("datasets", dataset_id, "content"), asked)
+
+    def file_content(
+        self,
+        dataset_id: str,
+        path: str,
+        start: int = 0,
+        version: int | None = None,
+        tag: str = "",
+    ) -> Iterator[bytes]:
+        """The bytes of a file from `start` on; with a tag only while it is still so."""
+        asked = {"path": path, "version": version}
+        return self._pieces(path_of("datasets", dataset_id, "content"), start, asked, tag)
 
     def delete_file(self, dataset_id: str, path: str) -> None:
         """Delete a file of the newest version."""

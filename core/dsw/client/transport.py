@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -20,6 +20,15 @@ V = TypeVar("V", bound=BaseModel)
 Self = TypeVar("Self", bound="Transport")
 
 PAGE = 500
+
+EMPTY_RANGE = 416
+
+
+class FileFacts(NamedTuple):
+    """A file on the other side: its size in bytes, and a tag that changes when its content does."""
+
+    size: int
+    tag: str
 
 
 class Transport:
@@ -123,14 +132,36 @@ class Transport:
         except httpx.HTTPError as error:
             raise self._unreachable() from error
 
+    def _facts(self, path: str, params: Mapping[str, Any] | None = None) -> FileFacts:
+        """What is known of a file before it is fetched."""
+        headers = {"Accept-Encoding": "identity", "Range": "bytes=0-0"}
+        try:
+            with self._http.stream(
+                "GET", path, params=_plain(params or {}), headers=headers
+            ) as answer:
+                # Of an empty file there is no first byte.
+                if answer.status_code != EMPTY_RANGE:
+                    _checked(answer)
+                total = answer.headers.get("content-range", "").rpartition("/")[2]
+                tag = answer.headers.get("etag") or answer.headers.get("last-modified", "")
+                return FileFacts(int(total or answer.headers["content-length"]), tag)
+        except httpx.HTTPError as error:
+            raise self._unreachable() from error
+
     def _pieces(
-        self, path: str, start: int = 0, params: Mapping[str, Any] | None = None
+        self,
+        path: str,
+        start: int = 0,
+        params: Mapping[str, Any] | None = None,
+        tag: str = "",
     ) -> Iterator[bytes]:
-        """The bytes of a file from `start` on, as they come."""
+        """The bytes of a file from `start` on, as they come; with a tag of that content only."""
         # What is counted is the file itself, not a form that was made smaller for the way.
         headers = {"Accept-Encoding": "identity"}
         if start:
             headers["Range"] = f"bytes={start}-"
+            if tag:
+                headers["If-Range"] = tag
         try:
             with self._http.stream(
                 "GET", path, params=_plain(params or {}), headers=headers
