@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from dsw.cli.mounts import holders_text, static_mount, static_mounts
+from dsw.datasets import DataAccess
 from dsw.errors import Invalid
-from dsw.mounts import Holder, MountView, StaticMount
+from dsw.mounts import Holder, MountKind, MountState, MountView, StaticMount
 
 
 @pytest.mark.parametrize(
     ("text", "mount"),
     [
         ("imagenet", StaticMount(dataset="imagenet")),
-        ("imagenet,rw", StaticMount(dataset="imagenet", access="rw")),
+        ("imagenet,rw", StaticMount(dataset="imagenet", access=DataAccess.RW)),
         ("imagenet,ro", StaticMount(dataset="imagenet")),
         ("imagenet:3", StaticMount(dataset="imagenet", version=3)),
         ("imagenet@/data/in", StaticMount(dataset="imagenet", path="/data/in")),
         (
             "ds-abcdefghijkl:12@/data/a,b,rw",
-            StaticMount(dataset="ds-abcdefghijkl", version=12, path="/data/a,b", access="rw"),
+            StaticMount(
+                dataset="ds-abcdefghijkl", version=12, path="/data/a,b", access=DataAccess.RW
+            ),
         ),
         ("imagenet@/data/x:y", StaticMount(dataset="imagenet", path="/data/x:y")),
     ],
@@ -40,8 +45,19 @@ def test_no_option_leaves_the_datasets_as_they_are() -> None:
 
 
 def test_holders_are_named_with_their_process_ids() -> None:
-    item = MountView.model_construct(
-        holders=[Holder(pid=12, command="python"), Holder(pid=40, command="bash")]
+    item = MountView(
+        id="mnt-a",
+        instance_id="dsw-a",
+        dataset_id="ds-a",
+        dataset_name="a",
+        version=1,
+        kind=MountKind.DYNAMIC,
+        name="a",
+        target="/mnt/dynamic/a",
+        access=DataAccess.RO,
+        state=MountState.MOUNTED,
+        holders=[Holder(pid=12, command="python"), Holder(pid=40, command="bash")],
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
     )
     assert holders_text(item) == "python (12), bash (40)"
-    assert holders_text(MountView.model_construct(holders=[])) == "processes"
+    assert holders_text(item.model_copy(update={"holders": []})) == "processes"
