@@ -1003,6 +1003,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/storage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Storage
+         * @description What homes and shared folders hold and may hold: your own, or all with `usage.read`.
+         */
+        get: operations["get_storage_services_dsw_api_storage_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/usage": {
         parameters: {
             query?: never;
@@ -1602,6 +1622,29 @@ export interface components {
             path: string;
             /** Size */
             size: number;
+        };
+        /**
+         * FolderUse
+         * @description A user's home in a workspace, or (without an owner) what the workspace shares.
+         *
+         *     `used` bytes as the file system counts them where it enforces the limit, else as last measured;
+         *     None: not known. `limit` None: there is none.
+         */
+        FolderUse: {
+            /** Enforced */
+            enforced: boolean;
+            /** Limit */
+            limit: number | null;
+            /** Measured At */
+            measured_at: string | null;
+            /** Owner */
+            owner: string;
+            /** Path */
+            path: string;
+            /** Used */
+            used: number | null;
+            /** Workspace */
+            workspace: string;
         };
         /**
          * Forecast
@@ -3156,6 +3199,17 @@ export interface components {
             path?: string | null;
             /** Version */
             version?: number | null;
+        };
+        /**
+         * StorageReport
+         * @description Folders by workspace and owner. `why_not` says why limits are reported only; empty: the file
+         *     system refuses to write beyond them.
+         */
+        StorageReport: {
+            /** Folders */
+            folders: components["schemas"]["FolderUse"][];
+            /** Why Not */
+            why_not: string;
         };
         /**
          * TransferKind
@@ -5439,13 +5493,46 @@ export interface operations {
             };
         };
     };
-    get_usage_services_dsw_api_usage_get: {
+    get_storage_services_dsw_api_storage_get: {
         parameters: {
             query?: {
-                by?: components["schemas"]["UsageBy"];
                 /** @description By id or name. */
                 workspace?: string | null;
                 user?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StorageReport"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_usage_services_dsw_api_usage_get: {
+        parameters: {
+            query?: {
+                /** @description By id or name. */
+                workspace?: string | null;
+                user?: string | null;
+                by?: components["schemas"]["UsageBy"];
                 resource_group?: string | null;
                 /** @description None: the first of the month that ends with `until`, in UTC. */
                 since?: string | null;
@@ -5481,10 +5568,10 @@ export interface operations {
     get_usage_csv_services_dsw_api_usage_csv_get: {
         parameters: {
             query?: {
-                by?: components["schemas"]["UsageBy"];
                 /** @description By id or name. */
                 workspace?: string | null;
                 user?: string | null;
+                by?: components["schemas"]["UsageBy"];
                 resource_group?: string | null;
                 /** @description None: the first of the month that ends with `until`, in UTC. */
                 since?: string | null;

@@ -10,9 +10,10 @@ import { transferCalls } from "../api/transferCalls";
 import { ChoiceField, Field, TextField } from "../common/Field";
 import { formatBytes, formatProgress, percentOf } from "../common/format";
 import { FormDialog } from "../common/FormDialog";
+import { sendAll } from "../common/pieces";
 import { useOnceKey } from "../common/useOnceKey";
 import { goTo } from "../shell/route";
-import { cutOff, sendAll } from "./transfers";
+import { cutOff, transferEnded } from "./transfers";
 import { TRANSFER_STATES } from "./words";
 
 const PAUSE_MS = 1_000;
@@ -127,6 +128,7 @@ function useImport(onDone: (image: string) => void) {
         cutOff(known, body.name, body.size, body.workspace ?? "") ??
         (await transferCalls.importImage(body, keyOf([body, known.length])));
       const ended = await sendAll(file, begun, {
+        hasEnded: transferEnded,
         send: ({ id, bytes_done }, piece) => transferCalls.sendPiece(id, bytes_done, piece),
         look: ({ id }) => transferCalls.transfer(id),
         pause: () => new Promise((resolve) => setTimeout(resolve, PAUSE_MS)),

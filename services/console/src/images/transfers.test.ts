@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 
 import type { Transfer } from "../api/models";
 import { Problem } from "../api/problem";
-import { cutOff, exportOf, sendAll, type Road } from "./transfers";
+import { sendAll, type Road } from "../common/pieces";
+import { cutOff, exportOf, transferEnded } from "./transfers";
 
 const transfer = (rest: Partial<Transfer>): Transfer => ({
   id: "tr-a",
@@ -37,10 +38,11 @@ class Server {
     return transfer({ state: whole ? "Working" : "Receiving", bytes_done: this.kept.length });
   }
 
-  road(abort = new AbortController()): Road {
+  road(abort = new AbortController()): Road<Transfer> {
     let looked = 0;
     return {
       piece: PIECE,
+      hasEnded: transferEnded,
       send: async (at, piece) => {
         if (at.bytes_done !== this.kept.length) throw new Problem(409, "conflict", "Wrong offset.");
         const bytes = [...new Uint8Array(await piece.arrayBuffer())];

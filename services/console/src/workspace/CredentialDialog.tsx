@@ -9,7 +9,17 @@ import { FormDialog } from "../common/FormDialog";
 import { useAction } from "../common/useAction";
 import { useOnceKey } from "../common/useOnceKey";
 
-export const KINDS: Record<Credential["kind"], string> = { registry: "Registry", git: "Git server" };
+export const KINDS: Record<Credential["kind"], string> = {
+  registry: "Registry",
+  git: "Git server",
+  "object-store": "Object store",
+};
+
+const HOSTS: Record<Credential["kind"], string> = {
+  registry: "registry.example.org",
+  git: "git.example.org",
+  "object-store": "s3.example.org",
+};
 
 const NOTHING = { name: "", host: "", username: "", secret: "" };
 
@@ -23,6 +33,7 @@ export function CredentialDialog({ workspace, onClose }: { workspace: Workspace;
   });
   const set = (key: keyof typeof text) => (value: string) => setText({ ...text, [key]: value });
   const { name, host, username, secret } = text;
+  const store = kind === "object-store";
   const body = { workspace: workspace.id, kind, name: name.trim(), host: host.trim(), username: username.trim(), secret };
   return (
     <FormDialog
@@ -47,11 +58,11 @@ export function CredentialDialog({ workspace, onClose }: { workspace: Workspace;
         onChange={set("host")}
         mono
         maxLength={255}
-        placeholder={kind === "git" ? "git.example.org" : "registry.example.org"}
+        placeholder={HOSTS[kind]}
         help="With its port, if any. The secret is sent to this host and to no other."
       />
-      <TextField label="User name (if any)" value={username} onChange={set("username")} maxLength={255} />
-      <Field label="Password or token" help="Kept encrypted, and never shown again.">
+      <TextField label={store ? "Access key id" : "User name (if any)"} value={username} onChange={set("username")} maxLength={255} />
+      <Field label={store ? "Access key secret" : "Password or token"} help="Kept encrypted, and never shown again.">
         {(id) => (
           <Input.Password
             id={id}
