@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -212,6 +213,7 @@ class TestBench:
         images = docker("image", "ls", "-q", f"dsw-{self.installation}/*").split()
         if images:
             docker("image", "rm", "-f", *set(images))
+        remove_shared(self.installation)
 
     def _call(self, script: str, *arguments: str) -> None:
         clean = {key: value for key, value in os.environ.items() if not key.startswith("DSW_")}
@@ -323,3 +325,27 @@ def docker(*arguments: str) -> str:
     done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"docker {arguments}: {done.stderr}{done.stdout}"
     return done.stdout
+
+
+def shared_folder(installation: str) -> Path:
+    """The engine's folder whose mounts the instances of an installation see."""
+    root = docker("info", "--format", "{{.DockerRootDir}}").strip()
+    return Path(root) / f"dsw-{installation}"
+
+
+def mounted_below(folder: Path) -> list[Path]:
+    """Where something is mounted in a folder of this machine, the innermost first."""
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    points = [Path(line.split()[4].replace("\\040", " ")) for line in lines]
+    return sorted((p for p in points if p != folder and p.is_relative_to(folder)), reverse=True)
+
+
+def remove_shared(installation: str) -> None:
+    """Remove that folder, and before it what is mounted there: it is not the installation's."""
+    folder = shared_folder(installation)
+    if os.geteuid() != 0 or not folder.is_dir():
+        return
+    for point in mounted_below(folder):
+        subprocess.run(["umount", "--lazy", point], check=True)
+    assert mounted_below(folder) == []
+    shutil.rmtree(folder)

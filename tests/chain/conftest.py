@@ -6,7 +6,9 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from tests.chain.data_beds import DataBed
 from tests.chain.saving_beds import Bed, a_bed
+from tests.object_stores import ObjectStoreServer, object_store
 from tests.workbenches import TestBench, User
 
 APPS = """
@@ -51,12 +53,34 @@ no image has."""
 
 
 @pytest.fixture(scope="session")
-def workbench(minimal_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestBench]:
-    """Started by `scripts/up`, ended by `scripts/down`; nothing of it stays."""
-    bench = TestBench(tmp_path_factory.mktemp("workbench"), "chain", APPS)
-    bench.up()
-    yield bench
-    bench.down()
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStoreServer]:
+    """The object store of the workbench."""
+    with object_store(tmp_path_factory.mktemp("store")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def data(
+    minimal_image: str, store: ObjectStoreServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DataBed]:
+    """The workbench and its storage. Started by `scripts/up`, ended by `scripts/down`; nothing of
+    it stays."""
+    nas = tmp_path_factory.mktemp("storage") / "nas"
+    extra = APPS + DataBed.settings(nas, store)
+    bed = DataBed(TestBench(tmp_path_factory.mktemp("workbench"), "chain", extra), nas, store)
+    bed.prepare()
+    bed.bench.up()
+    try:
+        yield bed
+        bed.nothing_left()
+    finally:
+        bed.bench.down()
+
+
+@pytest.fixture(scope="session")
+def workbench(data: DataBed) -> TestBench:
+    """The one of all tests."""
+    return data.bench
 
 
 @pytest.fixture
