@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from tests.chain.data_beds import BUCKET, DataBed
@@ -161,7 +162,8 @@ def refused(user: User, path: str) -> Any:
 def test_a_repository_is_there_at_the_commit_that_was_asked_for(
     data: DataBed, dora: User, item: Any, tmp_path: Path
 ) -> None:
-    with git_server(tmp_path / "git") as server:
+    address = urlsplit(data.bench.settings.control_url).hostname or ""
+    with git_server(tmp_path / "git", address) as server:
         uri = data.repository(server, "code", **{"train.py": "print(1)\n"})
         server.tag("code", "v1")
         server.commit("code", {"train.py": "print(2)\n"}, push="main")

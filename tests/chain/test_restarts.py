@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.chain.data_beds import DataBed
 from tests.polling import eventually
 from tests.workbenches import TestBench, User, docker
 
@@ -158,9 +159,12 @@ def test_containers_that_nobody_owns_are_ended(workbench: TestBench, alice: User
     reason="restarts the machine's container engine; scripts/test does it as the last of all",
 )
 def test_after_a_restart_of_the_engine_everything_is_back(
-    workbench: TestBench, alice: User
+    workbench: TestBench, data: DataBed, alice: User
 ) -> None:
-    item = alice.running(display_name="engine dies")
+    data.dataset(alice, "surviving", data.folder("surviving", file="still here"))
+    data.dataset(alice, "survivors", data.objects("survivors", file="still there"))
+    item = alice.running(display_name="engine dies", datasets=[{"dataset": "surviving"}])
+    kept = data.mount(alice, item, "survivors", keep=True)
     workbench.execute(item, "touch", "/opt/venv/installed")
     stopped = alice.running(display_name="at rest")
     alice.http.post(f"instances/{stopped['id']}/stop")
@@ -178,6 +182,10 @@ def test_after_a_restart_of_the_engine_everything_is_back(
     assert workbench.containers() == [item["id"]]
     assert workbench.containers(every=True) == sorted([item["id"], stopped["id"]])
     workbench.execute(item, "ls", "/opt/venv/installed")
+    assert data.read(item, "/mnt/data/surviving/file") == "still here"
+    there = f"{kept['target']}/file"
+    eventually(lambda: data.attempt(item, "cat", there) == "still there", CONVERGED)
+    assert (len(data.of_instance(item)), len(data.helpers())) == (2, 1)
     assert alice.state(stopped["id"]) == "Stopped"
 
 
