@@ -11,7 +11,16 @@ from dsw.base import Model
 from dsw.image_config import ImageConfig
 from dsw.image_report import Forecast
 from dsw.lifecycle import ContainerView
-from dsw.plan import RegistryLogin
+from dsw.node_mounts import (
+    Area,
+    NodeMountResult,
+    NodeMountsRequest,
+    SourceReport,
+    SourceRequest,
+    WarmReport,
+    WarmRequest,
+)
+from dsw.plan import Mount, RegistryLogin
 from dsw.resources import Capacity
 
 Progress = Callable[[int, int], None]
@@ -86,12 +95,97 @@ class Archives(Protocol):
         """The transfers that have a helper."""
 
 
+MountKey = tuple[str, Area, str]
+"""An instance's id, an area, and a name in it."""
+
+
+class MountTable(Model):
+    """What is mounted on the node below its folder, each with the number of its device: an object
+    store that was mounted anew has another one than what instances still have of the old mount."""
+
+    mounts: dict[MountKey, str]
+    sources: dict[str, str]
+
+
+class SourceStatus(Model):
+    """The last that a source's helper said; `exit_code` once it has ended."""
+
+    report: SourceReport | None = None
+    exit_code: int | None = None
+
+
+class WarmStatus(Model):
+    """The last that a helper said that warms; `exit_code` once it has ended."""
+
+    report: WarmReport | None = None
+    exit_code: int | None = None
+
+
+class NodeMounts(Protocol):
+    """What control asks of an engine to mount data. Failures are `DswError`; helpers outlive
+    control, and are found again by the ids that they were started with."""
+
+    async def anchors(self, instance_id: str) -> list[Mount]:
+        """Where an instance sees what is mounted for it, then or later."""
+
+    async def path_source(self, instance_id: str, name: str) -> str:
+        """The folder of the node that is shown at a path of its own."""
+
+    async def lacks_anchors(self, instance_id: str) -> bool:
+        """Whether its container was made before there were anchors."""
+
+    async def apply(self, request: NodeMountsRequest) -> list[NodeMountResult]:
+        """Detach and attach; one result for each step, in this order."""
+
+    async def table(self) -> MountTable:
+        """What is mounted now. Cheap where control sees the node's mounts itself."""
+
+    async def instances(self) -> list[str]:
+        """Ids of the instances that have a folder on the node."""
+
+    async def start_source(self, request: SourceRequest) -> None:
+        """Start a source's helper, with the node's folder for its cache unless it has none; one
+        that is there already is left alone."""
+
+    async def source_status(self, key: str) -> SourceStatus | None:
+        """How far a source's helper is; None without one."""
+
+    async def remove_source(self, key: str) -> None:
+        """End a source's helper and what it mounted; none is no error. Its cache stays."""
+
+    async def sources(self) -> list[str]:
+        """The keys that have a helper or a mount."""
+
+    async def cache_folder(self, key: str) -> str:
+        """The folder of the node that is a source's cache."""
+
+    async def remove_cache(self, key: str) -> None:
+        """Delete what was kept of a source; nothing is no error."""
+
+    async def caches(self) -> list[str]:
+        """The keys of which something is kept."""
+
+    async def start_warm(self, warming_id: str, request: WarmRequest) -> None:
+        """Start the helper that fills a cache; one that is there already is left alone."""
+
+    async def warm_status(self, warming_id: str) -> WarmStatus | None:
+        """How far it is; None without one."""
+
+    async def remove_warm(self, warming_id: str) -> None:
+        """End it and clean up after it; none is no error."""
+
+    async def tidy(self, warmings: set[str]) -> None:
+        """Remove what a killed control left: helpers that have ended, and those that warm for
+        others than these."""
+
+
 class Engine(Protocol):
     """What control asks of an engine. All failures are `DswError`."""
 
     kind: str
     isolated: bool
     archives: Archives | None
+    mounts: NodeMounts | None
 
     async def capacity(self) -> Capacity:
         """What the engine's host has: cores, memory, GPUs."""

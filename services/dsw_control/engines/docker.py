@@ -37,12 +37,14 @@ from dsw_control.engines.base import (
     Archives,
     EngineImage,
     Exit,
+    NodeMounts,
     Progress,
     SnapshotSource,
     unheard,
 )
 from dsw_control.engines.docker_agent import AgentContainers
 from dsw_control.engines.docker_archives import DockerArchives
+from dsw_control.engines.docker_mounts import DockerMounts
 from dsw_control.engines.docker_source import source_of
 from dsw_control.engines.docker_thaw import Thaws
 from dsw_control.engines.memory_kills import MemoryKills
@@ -69,6 +71,7 @@ class DockerEngine:
         self._threads = ThreadPoolExecutor(CALLS_AT_ONCE, "engine")
         self._agents = AgentContainers(settings)
         self.archives: Archives | None = DockerArchives(settings, self._call)
+        self.mounts: NodeMounts | None = DockerMounts(settings, self._call)
         self._thaws = Thaws(settings)
         self._kills = MemoryKills()
 

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from dsw import errors
 from dsw.agent import AgentReport, AgentRequest
+from dsw.base import Model
 from dsw.image_report import Forecast
 from dsw.names import container_name
 from dsw.plan import GID, LABEL_ID, LABEL_INSTALLATION, LABEL_KIND, UID
@@ -156,10 +157,10 @@ class AgentContainers:
             "import os, sys\n"
             "for folder in sys.argv[1:]:\n"
             "    path = os.path.join('/nas', folder)\n"
-            "    if not os.path.isdir(path):\n"
-            "        os.makedirs(os.path.dirname(path), mode=0o711, exist_ok=True)\n"
-            "        os.mkdir(path, 0o700)\n"
-            f"        os.chown(path, {UID}, {GID})\n"
+            "    os.makedirs(os.path.dirname(path), mode=0o711, exist_ok=True)\n"
+            "    os.makedirs(path, mode=0o700, exist_ok=True)\n"
+            f"    if os.lstat(path).st_uid != {UID}:\n"
+            f"        os.chown(path, {UID}, {GID}, follow_symlinks=False)\n"
         )
         client.containers.run(
             self._settings.images.agent,
@@ -213,8 +214,8 @@ def inside(request: AgentRequest, keeps: bool) -> tuple[AgentRequest, list[Mount
     return request.model_copy(update=seen), mounts
 
 
-def write_private(path: Path, request: AgentRequest) -> None:
-    """The request as a file that only its owner can read: it may hold a registry password."""
+def write_private(path: Path, request: Model) -> None:
+    """The request as a file that only its owner can read: it may hold a password."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

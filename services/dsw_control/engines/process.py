@@ -18,6 +18,7 @@ from dsw_control.engines.base import (
     Archives,
     EngineImage,
     Exit,
+    NodeMounts,
     Progress,
     SnapshotSource,
     unheard,
@@ -30,6 +31,7 @@ class ProcessEngine:
     kind = "process"
     isolated = False
     archives: Archives | None = None
+    mounts: NodeMounts | None = None
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
