@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -101,6 +101,13 @@ class SavingControl:
 def saving_control() -> Iterator[SavingControl]:
     """One that answers over HTTP, to the instance's token alone."""
     control = SavingControl()
+    with answering(control.answer) as control.url:
+        yield control
+
+
+@contextmanager
+def answering(answer: Callable[[str, str, Any], tuple[int, Any]]) -> Iterator[str]:
+    """The address of something that answers in control's place, to the instance's token alone."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -111,14 +118,14 @@ def saving_control() -> Iterator[SavingControl]:
             path = self.path.removeprefix("/services/dsw/api")
             status, content = 401, {"code": "not_authenticated", "detail": "Who are you?"}
             if self.headers["Authorization"] == f"Bearer {TOKEN}":
-                status, content = control.answer(self.command, path, body)
+                status, content = answer(self.command, path, body)
             sent = json.dumps(content).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(sent)))
             self.end_headers()
             self.wfile.write(sent)
 
-        do_POST = do_GET
+        do_POST = do_DELETE = do_GET
 
         def log_message(self, *args: Any) -> None:
             pass
@@ -127,9 +134,8 @@ def saving_control() -> Iterator[SavingControl]:
         daemon_threads = True
 
     with Server(("127.0.0.1", 0), Handler) as server:
-        control.url = f"http://127.0.0.1:{server.server_port}/services/dsw"
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
-        yield control
+        yield f"http://127.0.0.1:{server.server_port}/services/dsw"
         server.shutdown()
         thread.join()

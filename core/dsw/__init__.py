@@ -1,19 +1,23 @@
 """The vocabulary of the workbench: pure models and rules that every process shares.
 
 For code in an instance, `dsw.snapshot` saves it as an image and `dsw.forecast` says what that would
-ship. They are looked up at their first use: to import `dsw` alone costs nothing.
+ship; `dsw.mount` and `dsw.unmount` change what data is there, `dsw.mounts()` and `dsw.datasets()`
+tell what is and what could be. All are looked up at their first use: to import `dsw` alone costs
+nothing.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from dsw._version import __version__
 
 if TYPE_CHECKING:
+    from dsw.data_inside import datasets, mount, mounts, unmount
     from dsw.inside import forecast, snapshot
 
-__all__ = ["__version__", "forecast", "snapshot"]
+__all__ = ["__version__", "datasets", "forecast", "mount", "mounts", "snapshot", "unmount"]
 
 
 def __getattr__(name: str) -> Any:
@@ -21,6 +25,13 @@ def __getattr__(name: str) -> Any:
         from dsw import inside
 
         return getattr(inside, name)
+    if name in ("mount", "unmount"):
+        from dsw import data_inside
+
+        return getattr(data_inside, name)
+    if name in ("datasets", "mounts"):
+        # Modules that can be called.
+        return import_module(f"dsw.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from dsw.client import Client
 from dsw.errors import Invalid, NotFound
@@ -23,7 +23,10 @@ ENVIRONMENT = Path("/run/dsw/environment")
 SERVICE = "/services/dsw"
 _NAMES = ("DSW_CONTROL_URL", "DSW_INSTANCE_ID", "JUPYTERHUB_API_TOKEN")
 
-M = TypeVar("M", bound=SnapshotAsk)
+SAVE_ELSEWHERE = "Elsewhere, save one with: dsw snapshots create INSTANCE NAME"
+_REFUSED = "This instance cannot be saved so"
+
+M = TypeVar("M", bound=BaseModel)
 
 
 def snapshot(  # noqa: PLR0913  keywords for people, as in the dialog
@@ -52,7 +55,7 @@ def snapshot(  # noqa: PLR0913  keywords for people, as in the dialog
     if isinstance(exclude, str):
         exclude = [exclude]
     asked = {"description": description, "mode": mode, "tag": tag, "full": full}
-    body = _checked(SnapshotCreate, name=name, exclude=list(exclude), **asked)
+    body = checked(SnapshotCreate, _REFUSED, name=name, exclude=list(exclude), **asked)
     client, instance_id = connect()
     with ExitStack() as unless_started:
         unless_started.enter_context(client)
@@ -66,22 +69,22 @@ def forecast(*, exclude: Iterable[str] = (), full: bool = False) -> Forecast:
     is left out and why. Raises as `snapshot` does."""
     if isinstance(exclude, str):
         exclude = [exclude]
-    body = _checked(SnapshotAsk, exclude=list(exclude), full=full)
+    body = checked(SnapshotAsk, _REFUSED, exclude=list(exclude), full=full)
     client, instance_id = connect()
     with client:
         return client.forecast_snapshot(instance_id, body)
 
 
 def connect(
-    environ: Mapping[str, str] = os.environ, file: Path = ENVIRONMENT
+    environ: Mapping[str, str] = os.environ,
+    file: Path = ENVIRONMENT,
+    elsewhere: str = SAVE_ELSEWHERE,
 ) -> tuple[Client, str]:
-    """A client with the instance's own token, and the instance's id; `NotFound` elsewhere."""
+    """A client with the instance's own token, and the instance's id; elsewhere `NotFound`, which
+    says what to do there."""
     found = _complete(environ) or _complete(_kept(file))
     if found is None:
-        raise NotFound(
-            "This code does not run in an instance of a workbench.",
-            "Elsewhere, save one with: dsw snapshots create INSTANCE NAME",
-        )
+        raise NotFound("This code does not run in an instance of a workbench.", elsewhere)
     url, instance_id, token = found
     return Client(url.rstrip("/").removesuffix(SERVICE), token, direct=True), instance_id
 
@@ -99,7 +102,8 @@ def _kept(file: Path) -> dict[str, str]:
     return values if isinstance(values, dict) else {}
 
 
-def _checked(kind: type[M], **values: object) -> M:
+def checked(kind: type[M], refusal: str, **values: object) -> M:
+    """A request of these values; `Invalid` begins with the refusal and names each wrong one."""
     try:
         return kind.model_validate(values)
     except ValidationError as error:
@@ -107,4 +111,4 @@ def _checked(kind: type[M], **values: object) -> M:
             f"{'.'.join(map(str, item['loc']))}: {item['msg']}"
             for item in error.errors(include_url=False, include_input=False)
         )
-        raise Invalid(f"This instance cannot be saved so: {wrong}.") from None
+        raise Invalid(f"{refusal}: {wrong}.") from None

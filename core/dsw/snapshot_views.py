@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from dsw.snapshots import SnapshotView
 
 if TYPE_CHECKING:
+    from dsw.mount_handle import MountHandle
+    from dsw.mounts import MountView
     from dsw.snapshot_handle import SnapshotHandle
 
 GROUP = "dsw.progress"
@@ -31,11 +33,16 @@ class NotebookViews(Protocol):
     def display(self, handle: SnapshotHandle) -> None:
         """Shows the snapshot there and follows it beside the cells that run later."""
 
+    def mount_view(
+        self, handle: MountHandle
+    ) -> AbstractContextManager[Callable[[MountView], None]]:
+        """As `view`, for a mount."""
+
 
 @contextmanager
 def view(handle: SnapshotHandle) -> Iterator[Show]:
     """What shows each state of the snapshot, at the place where this code runs."""
-    notebook = _notebook()
+    notebook = notebook_views()
     if notebook is not None:
         with notebook.view(handle) as show:
             yield show
@@ -50,7 +57,7 @@ def view(handle: SnapshotHandle) -> Iterator[Show]:
 
 def display(handle: SnapshotHandle) -> None:
     """Show a handle that IPython was given."""
-    notebook = _notebook()
+    notebook = notebook_views()
     if notebook is not None:
         notebook.display(handle)
     else:
@@ -69,7 +76,8 @@ def _shell() -> Any:
     return None if ipython is None else ipython.get_ipython()
 
 
-def _notebook() -> NotebookViews | None:
+def notebook_views() -> NotebookViews | None:
+    """What shows progress in the notebook that this code runs in; None elsewhere."""
     if not hasattr(_shell(), "kernel"):
         return None
     for entry in entry_points(group=GROUP, name="notebook"):
