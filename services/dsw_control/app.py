@@ -18,6 +18,7 @@ from dsw_control.api import capacity as capacity_routes
 from dsw_control.api import catalog as catalog_routes
 from dsw_control.api import code_sources as code_source_routes
 from dsw_control.api import credentials as credential_routes
+from dsw_control.api import datasets as dataset_routes
 from dsw_control.api import (
     elsewhere,
     instances,
@@ -104,6 +105,7 @@ def create_app(control: Control, *, loops: bool = True) -> FastAPI:
         image_routes,
         credential_routes,
         code_source_routes,
+        dataset_routes,
         workspace_routes,
         instances,
         shares,

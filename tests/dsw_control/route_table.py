@@ -50,6 +50,11 @@ CHANGES: dict[str, Ask] = {
         MEMBER, {"workspace": "team", "name": "model", "url": "https://git.example.org/model.git"}
     ),
     "DELETE /code-sources/{code_source_id}": Ask(),
+    "POST /datasets": Ask(MEMBER, {"workspace": "team", "name": "birds"}),
+    "PATCH /datasets/{dataset_id}": Ask(body={"description": "Cats and dogs"}),
+    "DELETE /datasets/{dataset_id}": Ask(),
+    "POST /datasets/{dataset_id}/versions": Ask(body={"description": "More of them"}),
+    "POST /datasets/{dataset_id}/check": Ask(),
     "POST /instances": Ask(
         body={
             "workspace": "team",
@@ -127,6 +132,7 @@ WRITTEN_ELSEWHERE = {
     "POST /instances/{instance_id}/ssh/entries": "that the ticket was given is",
     "POST /instances/{instance_id}/snapshots/forecast": "it changes nothing",
     "PUT /images/transfers/{transfer_id}/content": "that the import began is, and its end",
+    "POST /datasets/{dataset_id}/check": "it only looks",
 }
 """Changes that leave no line of the audit log here, and why."""
 
@@ -142,14 +148,18 @@ FROM_AN_INSTANCE = FOR_SERVERS | {
     "GET /snapshots/{snapshot_id}",
     "GET /snapshots/{snapshot_id}/events",
     "POST /snapshots/{snapshot_id}/cancel",
+    "GET /datasets",
+    "GET /datasets/{dataset_id}",
 }
-"""All that the token of an instance reaches, and of these only what concerns that instance."""
+"""All that the token of an instance reaches, and of these only what concerns that instance, or is
+of its workspace."""
 
 WHOLE_LISTS = {
     "GET /specs",
     "GET /resource-groups",
     "GET /workspaces/{workspace}/quotas",
     "GET /workspaces/{workspace}/roles",
+    "GET /storage-classes",
 }
 """Lists that are as long as the configuration makes them, and come as a whole."""
 
@@ -171,6 +181,7 @@ ACTS = {
     "POST /instances/{instance_id}/snapshots/forecast",
     "POST /snapshots/{snapshot_id}/cancel",
     "POST /images/{image_id}/check",
+    "POST /datasets/{dataset_id}/check",
     "POST /ssh/tickets",
     "POST /instances/{instance_id}/ssh/entries",
 }

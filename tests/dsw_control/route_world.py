@@ -105,6 +105,7 @@ async def _fill(api: Api, registry: str) -> dict[str, str]:
         world[key] = await _instance(api, name, image, start)
     body = {"workspace": "team", "name": "tools", "url": "https://git.example.org/tools.git"}
     world["code_source_id"] = (await api.ok(OWNER, "POST", "/code-sources", body))["id"]
+    world |= await _datasets(api)
     world |= await _rows(api, team["id"], world)
     secret = {"kind": "registry", "host": "registry.example.org", "secret": "of the registry"}
     body = {"workspace": "team", "name": "registry", **secret}
@@ -116,6 +117,15 @@ async def _fill(api: Api, registry: str) -> dict[str, str]:
     archive = {"workspace": "team", "name": "coming", "size": 1024}
     world["transfer_id"] = (await api.ok(OWNER, "POST", "/images/import", archive))["id"]
     return world
+
+
+async def _datasets(api: Api) -> dict[str, str]:
+    """A dataset of the team, and one of a workspace that its members are not in."""
+    body = {"workspace": "team", "name": "pets", "access": "rw"}
+    ours = await api.ok(OWNER, "POST", "/datasets", body)
+    body = {"workspace": "empty", "name": "theirs"}
+    theirs = await api.ok(ADMIN, "POST", "/datasets", body)
+    return {"dataset_id": ours["id"], "their_dataset": theirs["id"]}
 
 
 async def _push(repository: str) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 from dsw_control.openapi import document
 
-COUNTED = {"gpus", "max_priority", "specs", "members", "per_band", "per_role"}
-"""Fields whose keys are names of specs, GPU types, members, roles and the like; values are numbers
-and lists."""
+COUNTED = {"gpus", "max_priority", "specs", "members", "per_band", "per_role", "labels"}
+"""Fields whose keys are names of specs, GPU types, members, roles, labels and the like; values are
+numbers, lists and words."""
 
 
 def references(tree: Any) -> Iterator[str]:

@@ -180,7 +180,7 @@ async def test_the_token_of_an_instance_reaches_that_instance_and_nothing_else(
 ) -> None:
     before = len(await world.done())
     token = instance_token(OWNER, "stopped")
-    another = {"instance_id": "running"}
+    another = {"instance_id": "running", "dataset_id": "their_dataset"}
     answers: dict[str, int] = {}
     for route in ROUTES:
         ask = CHANGES.get(route, AS_USUAL)

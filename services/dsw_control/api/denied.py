@@ -19,6 +19,7 @@ from dsw_control.records.audit import OBJECT_MAX
 from dsw_control.store.tables import (
     CodeSource,
     Credential,
+    Dataset,
     Image,
     ImageTransfer,
     Instance,
@@ -34,6 +35,7 @@ _TABLES = {
     "snapshot_id": Snapshot,
     "credential_id": Credential,
     "code_source_id": CodeSource,
+    "dataset_id": Dataset,
     "share_id": Share,
     "key_id": SshKey,
     "transfer_id": ImageTransfer,
@@ -114,7 +116,7 @@ async def _object(session: AsyncSession, name: str, object_id: str) -> _Target |
         return _Target(row.workspace_id, row.owner, row.id)
     if isinstance(row, Image) and row.retired_at is not None:
         return None
-    if isinstance(row, (Image, ImageTransfer, Snapshot, Credential, CodeSource)):
+    if isinstance(row, (Image, ImageTransfer, Snapshot, Credential, CodeSource, Dataset)):
         return _Target(row.workspace_id, row.owner)
     if isinstance(row, SshKey):
         return _Target(None, row.username)

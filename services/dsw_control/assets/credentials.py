@@ -17,7 +17,7 @@ from dsw_control.context import Control
 from dsw_control.records import audit
 from dsw_control.records.idempotency import Once, earlier, remember
 from dsw_control.store.paging import PageRequest, paged
-from dsw_control.store.tables import CodeSource, Credential, Image, Instance, Workspace
+from dsw_control.store.tables import CodeSource, Credential, Dataset, Image, Instance, Workspace
 from dsw_control.tenancy import workspaces
 
 _ORDER = ((Credential.created_at, True), (Credential.id, False))
@@ -82,7 +82,7 @@ async def create_credential(
 
 
 async def delete_credential(control: Control, caller: Caller, credential_id: str) -> None:
-    """Forget it, unless an image or a code source needs it."""
+    """Forget it, unless an image, a code source or a dataset needs it."""
     not_from_an_instance(caller)
     async with control.db.write() as session:
         row = await _known(session, caller, credential_id)
@@ -169,7 +169,12 @@ async def _user_of(session: AsyncSession, row: Credential) -> str:
     if image is not None:
         return f"the image {image.name!r}"
     code = await session.scalar(select(CodeSource).where(CodeSource.credential == row.id))
-    return "" if code is None else f"the code source {code.name!r}"
+    if code is not None:
+        return f"the code source {code.name!r}"
+    dataset = await session.scalar(
+        select(Dataset).where(Dataset.credential == row.id, Dataset.retired_at.is_(None))
+    )
+    return "" if dataset is None else f"the dataset {dataset.name!r}"
 
 
 def _no_credential(credential_id: str) -> NotFound:

@@ -65,17 +65,19 @@ class Guarded(httpx.AsyncBaseTransport):
         except (OSError, UnicodeError) as error:
             raise httpx.ConnectError(f"{url.host} has no address") from error
         addresses = list(dict.fromkeys(str(item[4][0]) for item in found))
-        plain = url.scheme != "https"
         for text in addresses:
-            address = _meant(ip_address(text.partition("%")[0]))
-            if plain and not (self._trusted and address.is_loopback):
-                raise Invalid(f"{url.host} is only reached over https.")
-            if not self._trusted and not may_reach(address):
-                raise Invalid(
-                    f"{url.host} is at {address}, where images may not come from.",
-                    "Name a registry of the internet or of your network, or ask an administrator.",
-                )
+            self._check(url, _meant(ip_address(text.partition("%")[0])))
         return addresses
+
+    def _check(self, url: httpx.URL, address: Address) -> None:
+        """`Invalid` for an address of the URL's host that must not be connected to."""
+        if url.scheme != "https" and not (self._trusted and address.is_loopback):
+            raise Invalid(f"{url.host} is only reached over https.")
+        if not self._trusted and not may_reach(address):
+            raise Invalid(
+                f"{url.host} is at {address}, where images may not come from.",
+                "Name a registry of the internet or of your network, or ask an administrator.",
+            )
 
 
 def may_reach(address: Address) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from pydantic import Field
 from sqlalchemy import ColumnElement, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,6 +17,7 @@ from dsw.locations import LocationKind
 from dsw.names import id_pattern
 from dsw.plan import DATA
 from dsw.roles import Action
+from dsw.workspaces import ONE_LINE
 from dsw_control.access import Standing, standing, standings
 from dsw_control.auth import Caller
 from dsw_control.context import Control
@@ -29,12 +31,17 @@ _ORDER = ((Dataset.name, False), (Dataset.id, False))
 
 
 class DatasetFilter(Model):
-    """Which datasets are listed; what is None does not matter. `name` is a part of the name,
-    `label` is `key` or `key=value`."""
+    """Which datasets are listed; what is None does not matter. `name` is a part of the name."""
 
-    workspace: str | None = None
-    name: str | None = None
-    label: str | None = None
+    workspace: str | None = Field(default=None, max_length=64, description="Id or name.")
+    name: str | None = Field(
+        default=None, max_length=100, pattern=ONE_LINE, description="A part of the name."
+    )
+    label: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9][a-z0-9._/-]{0,62}(?:=[^\x00-\x1f\x7f]{0,100})?$",
+        description="`key`, or `key=value`.",
+    )
     kind: LocationKind | None = None
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from dsw.base import Model
 from dsw.beneath import open_beneath, open_folder
 from dsw.code_sources import repository_host
-from dsw.errors import Conflict
+from dsw.errors import ConfigError, Conflict
 from dsw.locations import (
     OBJECT_STORES,
     Location,
@@ -88,9 +88,9 @@ def place_of(
             credential=dataset.credential,
             repository=Repository(url=location.url, ref=location.ref),
         )
-    if (inside := shared_path(location)) is not None:
+    if is_shared(location):
         place = _on_nas(control, f"{workspace.id}/shared")
-        return place.model_copy(update={"path": inside})
+        return place.model_copy(update={"path": _below(location, SHARED)})
     found = classes.class_of(control, workspace, location, dataset.storage_class, credential_host)
     place = Place(kind=location.kind, storage_class=found.name, writable=found.writable)
     parts = _PARTS[location.kind](found, location)
@@ -102,12 +102,9 @@ def managed_folder(dataset: Dataset, number: int) -> str:
     return f"{dataset.workspace_id}/datasets/{dataset.id}/v{number}"
 
 
-def shared_path(location: Location) -> str | None:
-    """The path in the workspace's shared folder, of a location there; None elsewhere."""
-    path = f"/{location.path}"
-    if location.kind is not LocationKind.FILE or not is_below(path, SHARED):
-        return None
-    return path[len(SHARED) + 1 :]
+def is_shared(location: Location) -> bool:
+    """Whether it is in the workspace's shared folder, as instances see it."""
+    return location.kind is LocationKind.FILE and is_below(f"/{location.path}", SHARED)
 
 
 def open_place(place: Place) -> int:
@@ -125,7 +122,7 @@ async def secret_store(session: AsyncSession, control: Control, place: Place) ->
     if place.store is None:
         raise Conflict("This dataset is not in an object store.")
     if place.credential is None:
-        secret = SecretFiles(control.settings.data).read(f"storage-{place.storage_class}")
+        secret = _class_secret(control, place.storage_class)
         return place.store.model_copy(update={"secret": secret})
     host = classes.endpoint_host(_named(control, place.storage_class))
     username, secret = await secret_of(session, control, place.credential, host)
@@ -141,6 +138,16 @@ async def secret_repository(session: AsyncSession, control: Control, place: Plac
     host = repository_host(place.repository.url)
     username, secret = await secret_of(session, control, place.credential, host)
     return place.repository.model_copy(update={"username": username, "secret": secret})
+
+
+def _class_secret(control: Control, name: str) -> str:
+    try:
+        return SecretFiles(control.settings.data).read(f"storage-{name}")
+    except ConfigError as error:
+        raise Conflict(
+            f"The key of the storage class {name!r} cannot be read.",
+            f"The operator keeps its secret in the file secrets/storage-{name}, with mode 600.",
+        ) from error
 
 
 def _named(control: Control, name: str) -> StorageClass:
