@@ -136,6 +136,121 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/datasets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Datasets
+         * @description The datasets that you see, by name, each with its newest version only. With a workspace:
+         *     its own and the public ones.
+         */
+        get: operations["list_datasets_services_dsw_api_datasets_get"];
+        put?: never;
+        /**
+         * Create Dataset
+         * @description Register where data is. Without a URI a folder is made for it on the workspace's storage.
+         */
+        post: operations["create_dataset_services_dsw_api_datasets_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/datasets/{dataset_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Dataset
+         * @description One dataset with its versions, newest first.
+         */
+        get: operations["get_dataset_services_dsw_api_datasets__dataset_id__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Retire Dataset
+         * @description Take one that no instance has out of the catalog; its data stays where it is.
+         */
+        delete: operations["retire_dataset_services_dsw_api_datasets__dataset_id__delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change Dataset
+         * @description Change what people read of one, who sees it and who may write it: yours, or any as who
+         *     manages them. What is public only platform administrators change.
+         */
+        patch: operations["change_dataset_services_dsw_api_datasets__dataset_id__patch"];
+        trace?: never;
+    };
+    "/datasets/{dataset_id}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check Dataset
+         * @description Try whether the data can be reached, for ten seconds at most; the answer says why not.
+         */
+        post: operations["check_dataset_services_dsw_api_datasets__dataset_id__check_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/datasets/{dataset_id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Usage
+         * @description The instances that have it: by name as far as you may know them, the others counted.
+         */
+        get: operations["get_usage_services_dsw_api_datasets__dataset_id__usage_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/datasets/{dataset_id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add Version
+         * @description Other data under the same name; instances that name no version have it at their next
+         *     start.
+         */
+        post: operations["add_version_services_dsw_api_datasets__dataset_id__versions_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/events/stream": {
         parameters: {
             query?: never;
@@ -1023,6 +1138,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/storage-classes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Storage Classes
+         * @description Where datasets of a workspace may lie, in the order of `dsw.toml`.
+         */
+        get: operations["list_storage_classes_services_dsw_api_storage_classes_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/usage": {
         parameters: {
             query?: never;
@@ -1416,6 +1551,21 @@ export interface components {
          */
         Band: "low" | "normal" | "high";
         /**
+         * CheckView
+         * @description Whether the data could be reached when it was last tried, and why not.
+         */
+        CheckView: {
+            /** At */
+            at?: string | null;
+            /**
+             * Message
+             * @default
+             */
+            message: string;
+            /** Reachable */
+            reachable?: boolean | null;
+        };
+        /**
          * CodeSourceCreate
          * @description A repository by its http(s) address, without credentials in it.
          *
@@ -1547,6 +1697,150 @@ export interface components {
              * @enum {string}
              */
             unreachable: "fail" | "degraded";
+        };
+        /**
+         * DatasetChange
+         * @description What may change later; what is None stays. `visibility` publishes it.
+         */
+        DatasetChange: {
+            access?: components["schemas"]["DataAccess"] | null;
+            /** Description */
+            description?: string | null;
+            /** Labels */
+            labels?: {
+                [key: string]: string;
+            } | null;
+            /**
+             * Mount Path
+             * @description Empty: the default.
+             */
+            mount_path?: string | null;
+            /** Name */
+            name?: string | null;
+            visibility?: components["schemas"]["Visibility"] | null;
+            /** Write Roles */
+            write_roles?: string[] | null;
+        };
+        /**
+         * DatasetCreate
+         * @description A new dataset. Without a URI its folder is made on the workspace's own storage.
+         *
+         *     `storage_class` is needed where a URI alone does not tell, such as for a bucket of one's own;
+         *     `credential` is the id of a stored credential of the object store or the git host.
+         */
+        DatasetCreate: {
+            /** @default ro */
+            access: components["schemas"]["DataAccess"];
+            /** Credential */
+            credential?: string | null;
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /** Labels */
+            labels?: {
+                [key: string]: string;
+            };
+            /**
+             * Mount Path
+             * @description None: /mnt/data/<name>.
+             */
+            mount_path?: string | null;
+            /** Name */
+            name: string;
+            /** Storage Class */
+            storage_class?: string | null;
+            /** Uri */
+            uri?: string | null;
+            /** @default private */
+            visibility: components["schemas"]["Visibility"];
+            /**
+             * Workspace
+             * @description Id or name.
+             */
+            workspace?: string | null;
+            /**
+             * Write Roles
+             * @description Roles that may write, with access `rw`; who registered it always may.
+             */
+            write_roles?: string[];
+        };
+        /**
+         * DatasetUse
+         * @description Who uses a dataset: instances as `owner/name` that the caller may know, and how many more.
+         */
+        DatasetUse: {
+            /** Instances */
+            instances: string[];
+            /**
+             * Others
+             * @default 0
+             */
+            others: number;
+        };
+        /**
+         * DatasetView
+         * @description A dataset. `version` is the newest. `writable`: the caller may mount it to write, and upload.
+         *
+         *     `browsable`: control can list its files.
+         */
+        DatasetView: {
+            access: components["schemas"]["DataAccess"];
+            /**
+             * Browsable
+             * @default false
+             */
+            browsable: boolean;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Credential */
+            credential?: string | null;
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /** Id */
+            id: string;
+            /** Kind */
+            kind: string;
+            /** Labels */
+            labels?: {
+                [key: string]: string;
+            };
+            /** Mount Path */
+            mount_path: string;
+            /** Name */
+            name: string;
+            /** Owner */
+            owner: string;
+            /** Retired At */
+            retired_at?: string | null;
+            /**
+             * Storage Class
+             * @default
+             */
+            storage_class: string;
+            /** Uri */
+            uri: string;
+            /** Version */
+            version: number;
+            /** Versions */
+            versions?: components["schemas"]["VersionView"][];
+            visibility: components["schemas"]["Visibility"];
+            /** Workspace Id */
+            workspace_id: string;
+            /**
+             * Writable
+             * @default false
+             */
+            writable: boolean;
+            /** Write Roles */
+            write_roles: string[];
         };
         /**
          * Desired
@@ -2245,6 +2539,12 @@ export interface components {
             memory?: number | null;
         };
         /**
+         * LocationKind
+         * @description What a dataset's data is in; the value is the URI's scheme (git: behind `git+`).
+         * @enum {string}
+         */
+        LocationKind: "file" | "nas" | "s3" | "oss" | "pvc" | "git";
+        /**
          * Me
          * @description Who the caller is to control.
          */
@@ -2374,6 +2674,13 @@ export interface components {
             /** Next */
             next?: string | null;
         };
+        /** Page[DatasetView] */
+        Page_DatasetView_: {
+            /** Items */
+            items: components["schemas"]["DatasetView"][];
+            /** Next */
+            next?: string | null;
+        };
         /** Page[EventView] */
         Page_EventView_: {
             /** Items */
@@ -2455,6 +2762,13 @@ export interface components {
         Page_SshKeyView_: {
             /** Items */
             items: components["schemas"]["SshKeyView"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[StorageClassView] */
+        Page_StorageClassView_: {
+            /** Items */
+            items: components["schemas"]["StorageClassView"][];
             /** Next */
             next?: string | null;
         };
@@ -3201,6 +3515,38 @@ export interface components {
             version?: number | null;
         };
         /**
+         * StorageClassView
+         * @description A place where the workspace's datasets may lie, as the operator set it up.
+         */
+        StorageClassView: {
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Example
+             * @description A URI on it.
+             * @default
+             */
+            example: string;
+            /** Kind */
+            kind: string;
+            /** Name */
+            name: string;
+            /**
+             * Own Credential
+             * @description Datasets on it name a credential.
+             * @default false
+             */
+            own_credential: boolean;
+            /**
+             * Writable
+             * @default false
+             */
+            writable: boolean;
+        };
+        /**
          * StorageReport
          * @description Folders by workspace and owner. `why_not` says why limits are reported only; empty: the file
          *     system refuses to write beyond them.
@@ -3311,6 +3657,47 @@ export interface components {
              * Format: date-time
              */
             until: string;
+        };
+        /**
+         * VersionCreate
+         * @description A new version: other data under the same name. Without a URI its folder is made.
+         */
+        VersionCreate: {
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /** Uri */
+            uri?: string | null;
+        };
+        /**
+         * VersionView
+         * @description One version; `number` counts from 1.
+         */
+        VersionView: {
+            /**
+             * @default {
+             *       "message": ""
+             *     }
+             */
+            check: components["schemas"]["CheckView"];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /** Number */
+            number: number;
+            /** Uri */
+            uri: string;
         };
         /**
          * Visibility
@@ -3721,6 +4108,285 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_datasets_services_dsw_api_datasets_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+                /** @description Id or name. */
+                workspace?: string | null;
+                /** @description A part of the name. */
+                name?: string | null;
+                /** @description `key`, or `key=value`. */
+                label?: string | null;
+                kind?: components["schemas"]["LocationKind"] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_DatasetView_"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_dataset_services_dsw_api_datasets_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters. The same key makes it once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DatasetCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_dataset_services_dsw_api_datasets__dataset_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retire_dataset_services_dsw_api_datasets__dataset_id__delete: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that GET answered: change it only if it is still the same. `*`: if it is there at all. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_dataset_services_dsw_api_datasets__dataset_id__patch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that GET answered: change it only if it is still the same. `*`: if it is there at all. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DatasetChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    check_dataset_services_dsw_api_datasets__dataset_id__check_post: {
+        parameters: {
+            query?: {
+                /** @description Default: the newest. */
+                version?: number | null;
+            };
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_usage_services_dsw_api_datasets__dataset_id__usage_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetUse"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_version_services_dsw_api_datasets__dataset_id__versions_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters. The same key makes it once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VersionCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetView"];
+                };
             };
             /** @description What was wrong and what to do */
             "4XX": {
@@ -5513,6 +6179,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StorageReport"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_storage_classes_services_dsw_api_storage_classes_get: {
+        parameters: {
+            query?: {
+                /** @description Id or name. */
+                workspace?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_StorageClassView_"];
                 };
             };
             /** @description What was wrong and what to do */
