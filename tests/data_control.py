@@ -144,7 +144,7 @@ class DataDesk:
 
     def _dataset(self, words: list[str], asked: dict[str, str]) -> tuple[int, Any]:
         if not words:
-            found = [one for one in self.datasets if asked.get("name") in (None, one["name"])]
+            found = [one for one in self.datasets if asked.get("name", "") in one["name"]]
             return 200, _page(found, asked)
         known = next((one for one in self.datasets if one["id"] == words[0]), None)
         path = asked.get("path", "")
@@ -160,9 +160,13 @@ class DataDesk:
         self, method: str, words: list[str], asked: dict[str, str], body: Any
     ) -> tuple[int, Any]:
         if method == "POST":
-            name = body.get("name") or body["dataset"]
+            known = [one for one in self.datasets if body["dataset"] in self._refs(one)]
+            if not known:
+                return _missing(body["dataset"])
+            name = body.get("name") or known[0]["name"]
             made = mount(name, access=body["access"], keep=body["keep"], state="Mounting")
-            self.mounts.append({**made, "dataset_name": body["dataset"]})
+            origin = {"dataset_name": known[0]["name"], "dataset_id": known[0]["id"]}
+            self.mounts.append({**made, **origin})
             return 201, self.mounts[-1]
         if not words:
             return 200, _page(self.mounts, asked)
@@ -182,6 +186,11 @@ class DataDesk:
         if found["state"] in ("Mounting", "Degraded"):
             found.update(step)
         return 200, found
+
+    @staticmethod
+    def _refs(one: dict[str, Any]) -> tuple[str, ...]:
+        """What the dataset can be called: those of other workspaces by their id alone."""
+        return (one["id"],) if one["visibility"] == "public" else (one["id"], one["name"])
 
     def _unmounted(self) -> dict[str, Any]:
         if self.holders and not self.forced:

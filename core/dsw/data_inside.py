@@ -7,8 +7,8 @@ from pathlib import PurePath
 
 from dsw import inside
 from dsw.datasets import DatasetView
-from dsw.errors import Conflict, NotFound
-from dsw.mount_handle import Desk, MountHandle
+from dsw.errors import Conflict, NotFound, RemoteError
+from dsw.mount_handle import NOT_FOUND, Desk, MountHandle
 from dsw.mount_text import ACCESS
 from dsw.mounts import MountCreate, MountKind, MountView
 
@@ -40,7 +40,7 @@ def mount(
     desk = Desk()
     there = _mounted(desk, wanted)
     if there is None:
-        there = desk.client.create_mount(desk.instance_id, wanted)
+        there = _created(desk, wanted)
     handle = MountHandle(desk, there)
     return handle.finish() if wait else handle
 
@@ -90,6 +90,26 @@ def datasets(
     """The datasets that may be mounted here; narrowed by name, label or kind."""
     desk = Desk()
     return Datasets(desk.client.datasets(name=name, label=label, kind=kind))
+
+
+def _created(desk: Desk, wanted: MountCreate) -> MountView:
+    try:
+        return desk.client.create_mount(desk.instance_id, wanted)
+    except RemoteError as error:
+        if error.status != NOT_FOUND:
+            raise
+        # By its name a workspace finds its own only; a public one of another is meant by its id.
+        named = desk.client.datasets(name=wanted.dataset)
+        found = [one.id for one in named if one.name == wanted.dataset]
+        if not found:
+            raise
+        if len(found) > 1:
+            raise Conflict(
+                f"There are {len(found)} public datasets {wanted.dataset!r}.",
+                f"Write the id of one: {', '.join(found)}.",
+            ) from None
+    by_id = {"dataset": found[0], "name": wanted.name or wanted.dataset}
+    return desk.client.create_mount(desk.instance_id, wanted.model_copy(update=by_id))
 
 
 def _mounted(desk: Desk, wanted: MountCreate) -> MountView | None:

@@ -18,6 +18,7 @@ from tests.data_control import (
     MOUNTED,
     MOUNTING,
     NO_BUCKET,
+    OTHER,
     WHEN,
     DataDesk,
     data_control,
@@ -104,6 +105,23 @@ def test_another_name_and_a_mount_from_the_start_do_not_stand_in_the_way(
     control.mounts = [mount(kind="static", target="/mnt/data/imagenet"), mount("x", ended_at=WHEN)]
     assert dsw.mount("imagenet").path != dsw.mount("imagenet", name="again").path
     assert len(sent(control, "POST")) == 2
+
+
+def test_a_public_dataset_of_another_workspace_is_found_by_its_name(control: DataDesk) -> None:
+    control.datasets = [
+        dataset(),
+        dataset("coco", OTHER, visibility="public"),
+        dataset("coco-small", visibility="public"),
+    ]
+    data = dsw.mount("coco")
+    wanted = {"dataset": OTHER, "name": "coco", "access": "ro", "keep": False}
+    assert sent(control, "POST")[-1][1] == wanted
+    assert dsw.mount("coco").id == data.id
+    with pytest.raises(RemoteError, match="There is no none"):
+        dsw.mount("none")
+    control.datasets += [dataset("two", visibility="public")] * 2
+    with pytest.raises(Conflict, match=rf"2 public datasets 'two'\..*{DATASET}"):
+        dsw.mount("two")
 
 
 def test_without_waiting_the_handle_tells_how_far_it_is(control: DataDesk) -> None:
@@ -218,15 +236,15 @@ def test_a_mount_that_control_has_forgotten_is_unmounted(control: DataDesk) -> N
 def test_datasets_and_mounts_are_modules_and_functions(control: DataDesk) -> None:
     from dsw import datasets, mounts
 
-    control.datasets = [dataset(), dataset("a", writable=False, description="two\nlines")]
+    control.datasets = [dataset(), dataset("zoo", writable=False, description="two\nlines")]
     found = dsw.datasets()
     assert isinstance(found[0], datasets.DatasetView)
     assert repr(found).splitlines() == [
         "name      version  kind  access       description",
         "imagenet  3        s3    read, write  Pictures with labels",
-        "a         3        s3    read         two lines",
+        "zoo       3        s3    read         two lines",
     ]
-    assert [one.name for one in dsw.datasets(name="a")] == ["a"]
+    assert [one.name for one in dsw.datasets(name="z")] == ["zoo"]
     assert repr(dsw.datasets(name="b")) == "There are no datasets."
     control.mounts = [mount(), mount("old", ended_at=WHEN)]
     assert [each.name for each in dsw.mounts()] == ["imagenet"]
