@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,12 +13,17 @@ import httpx
 from dsw.errors import NotFound, RemoteError, Unavailable
 
 if TYPE_CHECKING:
+    from dsw.mounts import MountCreate
     from dsw.snapshots import SnapshotAsk, SnapshotCreate
 
 TIMEOUT = httpx.Timeout(20.0, connect=5.0)
 FORECAST_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 """On a busy host a helper container takes its time to start."""
+DATA_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+"""A store far away takes its time to list a folder; control's own limit is below it."""
 NO_CONTENT = 204
+MOUNT_PERIOD = 0.4
+UNDER_WAY = frozenset({"Mounting", "Unmounting"})
 
 
 class Control:
@@ -86,6 +93,50 @@ class Control:
         """Ask a snapshot of this instance to end; its SnapshotView."""
         await self.snapshot(snapshot_id)
         return await self._call("POST", f"snapshots/{snapshot_id}/cancel")
+
+    async def datasets(self, asked: Mapping[str, str]) -> Any:
+        """A page of DatasetViews, narrowed to what was asked."""
+        return await self._call("GET", "datasets", params=asked)
+
+    async def dataset(self, dataset_id: str) -> Any:
+        """The DatasetView with its versions."""
+        return await self._call("GET", f"datasets/{dataset_id}")
+
+    async def dataset_files(self, dataset_id: str, asked: Mapping[str, str]) -> Any:
+        """A page of FileEntries of a folder."""
+        path = f"datasets/{dataset_id}/files"
+        return await self._call("GET", path, params=asked, timeout=DATA_TIMEOUT)
+
+    async def preview(self, dataset_id: str, asked: Mapping[str, str]) -> Any:
+        """The beginning of a file, as a Preview."""
+        path = f"datasets/{dataset_id}/preview"
+        return await self._call("GET", path, params=asked, timeout=DATA_TIMEOUT)
+
+    async def mounts(self, asked: Mapping[str, str]) -> Any:
+        """A page of this instance's MountViews."""
+        return await self._call("GET", f"instances/{self._instance_id}/mounts", params=asked)
+
+    async def mount(self, mount_id: str, wait: float = 0) -> Any:
+        """The MountView, after at most `wait` seconds in which it was still being (un)mounted."""
+        path = f"instances/{self._instance_id}/mounts/{mount_id}"
+        until = time.monotonic() + wait
+        found = await self._call("GET", path)
+        while found.get("state") in UNDER_WAY and time.monotonic() < until:
+            await asyncio.sleep(MOUNT_PERIOD)
+            found = await self._call("GET", path)
+        return found
+
+    async def add_mount(self, wanted: MountCreate) -> Any:
+        """Mount a dataset in this instance; its MountView, which is Mounting."""
+        path = f"instances/{self._instance_id}/mounts"
+        body = wanted.model_dump(mode="json", exclude_none=True)
+        return await self._call("POST", path, json=body)
+
+    async def remove_mount(self, mount_id: str, force: bool) -> Any:
+        """Unmount; control's answer: a MountView, or None when there is nothing more to say."""
+        path = f"instances/{self._instance_id}/mounts/{mount_id}"
+        params = {"force": "true"} if force else {}
+        return await self._call("DELETE", path, params=params)
 
     async def visitors(self) -> Any:
         """Visitors: who else may use this instance, and how far."""

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_server.base.handlers import APIHandler
 
-from dsw.errors import DswError
+from dsw.errors import DswError, Invalid
 from dsw_server.checkout import Checkout
 from dsw_server.control import Control
 from dsw_server.metrics import Sampler
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    M = TypeVar("M", bound=BaseModel)
 
 
 class Handler(APIHandler):
@@ -41,3 +46,20 @@ class Handler(APIHandler):
             self.log.warning("%s %s: %s", self.request.method, self.request.path, value.sentence)
         else:
             super().log_exception(typ, value, tb)
+
+
+def parse(kind: type[M], body: bytes, purpose: str) -> M:
+    """The request in a body; `Invalid` with a sentence that names each wrong key."""
+    from pydantic import ValidationError
+
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(map(str, item['loc'])) or 'the body'}: {item['msg']}"
+            for item in error.errors(include_url=False)
+        )
+        raise Invalid(
+            f"The request to {purpose} is wrong: {wrong}.",
+            f"Send a JSON object; it may have {', '.join(kind.model_fields)}.",
+        ) from error

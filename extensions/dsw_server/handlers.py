@@ -1,6 +1,6 @@
 """The routes below `{base_url}dsw/api/`, which the Lab extension and the user's own code call.
 
-Every route demands a signed-in user, and a POST Jupyter's XSRF token. None counts as activity:
+Every route demands a signed-in user, and a change Jupyter's XSRF token. None counts as activity:
 a status bar that asks every few seconds must not keep an idle instance alive.
 """
 
@@ -18,6 +18,14 @@ from tornado import web
 from dsw.names import id_pattern
 from dsw_server.checkout import Checkout
 from dsw_server.control import Control
+from dsw_server.data_handlers import (
+    DatasetHandler,
+    DatasetsHandler,
+    FilesHandler,
+    MountHandler,
+    MountsHandler,
+    PreviewHandler,
+)
 from dsw_server.handler import Handler
 from dsw_server.metrics import Sampler
 from dsw_server.snapshot_handlers import (
@@ -28,7 +36,9 @@ from dsw_server.snapshot_handlers import (
     SnapshotsHandler,
 )
 
-_SNAPSHOT = f"({id_pattern('snap').strip('^$')})"
+_SNAPSHOT, _DATASET, _MOUNT = (
+    f"({id_pattern(kind).strip('^$')})" for kind in ("snap", "ds", "mnt")
+)
 
 
 class MetricsHandler(Handler):
@@ -76,5 +86,11 @@ def routes(
         f"snapshots/{_SNAPSHOT}": SnapshotHandler,
         f"snapshots/{_SNAPSHOT}/cancel": CancelHandler,
         f"snapshots/{_SNAPSHOT}/report": ReportHandler,
+        "datasets": DatasetsHandler,
+        f"datasets/{_DATASET}": DatasetHandler,
+        f"datasets/{_DATASET}/files": FilesHandler,
+        f"datasets/{_DATASET}/preview": PreviewHandler,
+        "mounts": MountsHandler,
+        f"mounts/{_MOUNT}": MountHandler,
     }
     return [(url_path_join("/dsw/api", path), kind, sources) for path, kind in table.items()]

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
-
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from dsw.errors import Invalid
-from dsw_server.handler import Handler
+from dsw_server.handler import Handler, parse
 
-if TYPE_CHECKING:
-    from dsw.snapshots import SnapshotAsk
-
-    M = TypeVar("M", bound=SnapshotAsk)
+PURPOSE = "save this instance"
 
 
 class SnapshotsHandler(Handler):
@@ -32,7 +26,7 @@ class SnapshotsHandler(Handler):
         # Not sooner: pydantic would make every server start later.
         from dsw.snapshots import SnapshotCreate
 
-        snapshot = await self.control.save(parse(SnapshotCreate, self.request.body))
+        snapshot = await self.control.save(parse(SnapshotCreate, self.request.body, PURPOSE))
         self.set_status(202)
         self.finish(snapshot)
 
@@ -46,7 +40,8 @@ class ForecastHandler(Handler):
         """SnapshotAsk -> Forecast."""
         from dsw.snapshots import SnapshotAsk
 
-        self.finish(await self.control.forecast(parse(SnapshotAsk, self.request.body)))
+        asked = parse(SnapshotAsk, self.request.body, PURPOSE)
+        self.finish(await self.control.forecast(asked))
 
 
 class SnapshotHandler(Handler):
@@ -77,20 +72,3 @@ class CancelHandler(Handler):
     async def post(self, snapshot_id: str) -> None:
         """SnapshotView."""
         self.finish(await self.control.cancel(snapshot_id))
-
-
-def parse(kind: type[M], body: bytes) -> M:
-    """The request in a body; `Invalid` with a sentence that names each wrong key."""
-    from pydantic import ValidationError
-
-    try:
-        return kind.model_validate_json(body)
-    except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'the body'}: {item['msg']}"
-            for item in error.errors(include_url=False)
-        )
-        raise Invalid(
-            f"The request to save this instance is wrong: {wrong}.",
-            f"Send a JSON object; it may have {', '.join(kind.model_fields)}.",
-        ) from error

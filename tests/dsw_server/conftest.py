@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from tests.data_control import DataDesk
 from tests.polling import eventually
 from tests.ports import an_unused_port
 
@@ -93,6 +94,7 @@ class StandInControl:
     forecast: dict[str, Any] = field(default_factory=lambda: dict(FORECAST))
     report: dict[str, Any] = field(default_factory=lambda: dict(REPORT))
     may_forecast: threading.Event = field(default_factory=threading.Event)
+    data: DataDesk = field(default_factory=lambda: DataDesk(INSTANCE))
 
     def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
         """Status and body of one request below `/services/dsw/api`."""
@@ -118,6 +120,8 @@ class StandInControl:
             ("GET", f"/images/{IMAGE}/report"): (200, self.report),
             ("POST", f"/snapshots/{OWN}/cancel"): (200, snapshot(OWN, state="Cancelled")),
         }
+        if path.startswith(("/datasets", f"/instances/{INSTANCE}/mounts")):
+            return self.data.answer(method, path, body)
         missing = {"code": "not_found", "detail": f"There is no {path}.", "status": 404}
         return routes.get((method, path), (404, missing))
 
@@ -141,7 +145,7 @@ def standing_control() -> Iterator[StandInControl]:
                 content if isinstance(content, bytes) else json.dumps(content).encode()
             )
 
-        do_POST = do_GET
+        do_POST = do_DELETE = do_GET
 
         def log_message(self, *args: Any) -> None:
             pass
@@ -163,6 +167,7 @@ def control(standing_control: StandInControl) -> StandInControl:
     standing_control.progress = {}
     standing_control.forecast, standing_control.report = dict(FORECAST), dict(REPORT)
     standing_control.may_forecast.set()
+    standing_control.data = DataDesk(INSTANCE)
     return standing_control
 
 

@@ -8,8 +8,10 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
+from tests.data_control import DATASET, mount
 from traitlets.config import Config
 
+from dsw.names import new_id
 from dsw_server.app import HUB_ANSWER_MAX_AGE, apply_defaults
 from dsw_server.checkout import Checkout
 from dsw_server.control import Control
@@ -29,6 +31,7 @@ from .conftest import (
     StandInControl,
 )
 
+MOUNT = new_id("mnt")
 METHODS = ("get", "head", "post", "put", "patch", "delete")
 
 
@@ -36,20 +39,29 @@ def every_action() -> Iterator[tuple[str, str]]:
     """Method and path (without the base URL) of everything that the extension answers."""
     nothing = Checkout({}, logging.getLogger())
     for pattern, handler, _ in routes(Control({}), Sampler(), nothing):
-        path = re.sub(r"\(.*\)", OWN, pattern).lstrip("/")
+        path = _filled(pattern)
         for method in METHODS:
             if getattr(handler, method) is not getattr(Handler, method):
                 yield method, path
 
 
+def _filled(pattern: str) -> str:
+    ids = {"snap": OWN, "ds": DATASET, "mnt": MOUNT}
+    path = re.sub(r"\((\w+)-.*\)", lambda found: ids[found[1]], pattern).lstrip("/")
+    return f"{path}?path=labels.csv" if path.endswith("preview") else path
+
+
 def body_for(path: str) -> dict[str, str]:
     """What a POST there needs."""
+    if path.endswith("mounts"):
+        return {"dataset": "imagenet"}
     return {"name": "x"} if path.endswith("snapshots") else {}
 
 
 def test_every_action_demands_a_signed_in_user(server: Server, control: StandInControl) -> None:
     actions = list(every_action())
-    assert len(actions) >= 9
+    assert len(actions) >= 17
+    control.data.mounts = [mount(id=MOUNT)]
     control.progress = {"state": "Saved", "image_id": IMAGE}
     with server.stranger() as stranger:
         for method, path in actions:
@@ -65,18 +77,19 @@ def test_every_action_demands_a_signed_in_user(server: Server, control: StandInC
 def test_every_change_demands_the_xsrf_token_of_a_browser(
     server: Server, control: StandInControl
 ) -> None:
-    changes = [path for method, path in every_action() if method == "post"]
-    assert len(changes) == 3
+    changes = [action for action in every_action() if action[0] in ("post", "delete")]
+    assert len(changes) == 5
     with server.stranger() as browser:
         assert browser.get("login").status_code == 200
         browser.get("login", params={"token": JUPYTER_TOKEN})
         assert browser.get("dsw/api/metrics").status_code == 200
-        for path in changes:
-            refused = browser.post(path, json=body_for(path))
+        for method, path in changes:
+            refused = browser.request(method, path, json=body_for(path))
             assert (refused.status_code, "_xsrf" in refused.text) == (403, True)
         assert control.calls == []
         xsrf = {"X-XSRFToken": browser.cookies["_xsrf"]}
-        assert browser.post(changes[0], json={"name": "x"}, headers=xsrf).status_code == 202
+        path = "dsw/api/snapshots"
+        assert browser.post(path, json=body_for(path), headers=xsrf).status_code == 202
 
 
 def test_save_cancel_and_list_reach_control_as_this_instance(

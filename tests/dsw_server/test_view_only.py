@@ -116,6 +116,9 @@ CHANGES: list[tuple[str, str, Any]] = [
     ("GET", "dsw/api/snapshots", None),
     ("POST", "dsw/api/snapshots", {"name": "mine"}),
     ("POST", "dsw/api/snapshots/forecast", {}),
+    ("GET", "dsw/api/datasets", None),
+    ("GET", "dsw/api/mounts", None),
+    ("POST", "dsw/api/mounts", {"dataset": "imagenet"}),
     ("GET", "server-proxy/servers-info", None),
 ]
 
