@@ -19,6 +19,7 @@ from dsw.apps import App
 from dsw.base import Model
 from dsw.quota import Limits, Quota
 from dsw.specs import Spec
+from dsw.storage_overlaps import overlap
 from dsw.toml_file import read_toml
 from dsw.units import Bytes
 from dsw.workspaces import REPOSITORY, Policy, RoleName
@@ -27,6 +28,10 @@ DEFAULT_SPECS = (
     Spec(name="small", cpu=1, memory=2 * 1024**3, description="Editing and small data"),
     Spec(name="medium", cpu=2, memory=4 * 1024**3, shared_memory=1024**3),
 )
+
+
+_PRIVATE = ("secrets", "run")
+"""Folders of `data_dir` that no dataset may be in."""
 
 
 class HubSettings(Model):
@@ -120,6 +125,12 @@ class StorageSettings(Model):
         le=10_000,
         description="Minutes between two measurements of what the folders hold; kind `host` only. "
         "0: never.",
+    )
+    home_quota: Bytes | None = Field(
+        None, description="Bytes that a user's home in a workspace may have. None: no limit."
+    )
+    shared_quota: Bytes | None = Field(
+        None, description="Bytes that a workspace's shared folder may have. None: no limit."
     )
 
     @model_validator(mode="after")
@@ -459,6 +470,13 @@ class Settings(Model):
                 raise ValueError(f"{what}: {sorted(double)[0]!r} stands there twice")
         if not self.specs:
             raise ValueError("specs: at least one is needed")
+        return self
+
+    @model_validator(mode="after")
+    def _classes_apart(self) -> Settings:
+        own = (self.nas_root, str(self.cache_dir), *(f"{self.data_dir}/{x}" for x in _PRIVATE))
+        if wrong := overlap(self.storage_classes, self.data_dir, own):
+            raise ValueError(f"storage_classes: {wrong}")
         return self
 
     @model_validator(mode="after")

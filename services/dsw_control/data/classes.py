@@ -111,12 +111,9 @@ def _in_nfs(wanted: StorageClass, location: Location) -> int:
 
 
 def _in_bucket(wanted: StorageClass, location: Location) -> int:
-    if wanted.kind != location.kind:
-        return -1
-    if not wanted.bucket:
-        return 1
     prefix = f"/{wanted.prefix.strip('/')}"
-    fits = wanted.bucket == location.authority and is_below(f"/{location.path}", prefix)
+    here = wanted.kind == location.kind and wanted.bucket in ("", location.authority)
+    fits = here and is_below(f"/{location.path}", prefix)
     return _depth(prefix) + 1 if fits else -1
 
 
