@@ -18,6 +18,7 @@ from dsw_control.api import capacity as capacity_routes
 from dsw_control.api import catalog as catalog_routes
 from dsw_control.api import code_sources as code_source_routes
 from dsw_control.api import credentials as credential_routes
+from dsw_control.api import dataset_files as dataset_file_routes
 from dsw_control.api import datasets as dataset_routes
 from dsw_control.api import (
     elsewhere,
@@ -46,6 +47,7 @@ from dsw_control.body_limit import BodyLimit
 from dsw_control.ca_bundle import write_bundle
 from dsw_control.capacity import groups, queue, reaper
 from dsw_control.context import Control
+from dsw_control.data.upload_worker import LANES, UploadWorker
 from dsw_control.loops import every
 from dsw_control.oom import OomWatch
 from dsw_control.reconcile import Reconciler
@@ -105,6 +107,7 @@ def create_app(control: Control, *, loops: bool = True) -> FastAPI:
         image_routes,
         credential_routes,
         code_source_routes,
+        dataset_file_routes,
         dataset_routes,
         workspace_routes,
         instances,
@@ -150,6 +153,7 @@ def _add_health(app: FastAPI, prefix: str) -> None:
 def _start_loops(control: Control) -> list[asyncio.Task[None]]:
     reconciler, worker = Reconciler(control), SnapshotWorker(control)
     sharing, transfers = ShareWorker(control), TransferWorker(control)
+    uploads = UploadWorker(control)
 
     async def capacity() -> None:
         await groups.refresh(control)
@@ -179,6 +183,8 @@ def _start_loops(control: Control) -> list[asyncio.Task[None]]:
             every(60, Discards(control).turn, control.wake_discards),
             every(1, transfers.turn, control.wake_transfers),
             every(300, transfers.sweep),
+            *(every(1, uploads.turn, control.wake_uploads) for _ in range(LANES)),
+            every(300, uploads.sweep),
             every(60, Tags(control).turn, control.wake_tags),
             every(30, capacity),
             every(2, take_turns, control.wake_queue),

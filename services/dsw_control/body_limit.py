@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 BODY_MAX = 2**20
 """Bytes. The largest that the schemas let through is a fraction of it."""
 
-_ARCHIVE = re.compile(r".*/api/images/transfers/[^/]+/content")
+_FILE = re.compile(r".*/api/(?:images/transfers|datasets/uploads)/[^/]+/content")
 """It is written to disk as it comes, and its own size is its limit."""
 
 
@@ -22,7 +22,7 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count what comes, and pass it on."""
-        if scope["type"] != "http" or _ARCHIVE.fullmatch(scope["path"]):
+        if scope["type"] != "http" or _FILE.fullmatch(scope["path"]):
             await self._app(scope, receive, send)
             return
         count = 0

@@ -41,6 +41,8 @@ class Control:
     registry_guesses: Guesses = field(default_factory=Guesses)
     wake_tags: asyncio.Event = field(default_factory=asyncio.Event)
     wake_transfers: asyncio.Event = field(default_factory=asyncio.Event)
+    wake_uploads: asyncio.Event = field(default_factory=asyncio.Event)
+    previewing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
     clock: Clock = now
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     wake_snapshots: asyncio.Event = field(default_factory=asyncio.Event)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from dsw.errors import Conflict, Invalid, Unavailable
+from dsw.errors import Conflict
 from dsw.settings import Settings
 from dsw.transfers import TransferState
 from dsw.units import format_size
+from dsw_control.appending import Appending
 from dsw_control.context import Control
 from dsw_control.engines.docker_archives import archive_file, work_folder
 from dsw_control.store.tables import ImageTransfer
@@ -25,7 +24,6 @@ LEFT_FREE = 2**30
 """Bytes of the disk that no transfer takes."""
 TIMES = 3
 """An archive, what is taken out of it, and what is made of that are there at once."""
-PIECE = 2**20
 
 
 def free(settings: Settings) -> int:
@@ -83,70 +81,10 @@ def delete_files(settings: Settings, transfer_id: str, archive: bool = True) -> 
         archive_file(settings, transfer_id).unlink(missing_ok=True)
 
 
-class Upload:
-    """A file that is appended to by one request at a time, up to `most` bytes."""
+class Upload(Appending):
+    """An import's archive that a request appends to, up to `most` bytes."""
 
     def __init__(self, path: Path, offset: int, most: int) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        self._most = most
-        self._pending = bytearray()
-        try:
-            self._lock()
-            self.size = os.fstat(self._file).st_size
-            if offset != self.size:
-                raise Conflict(
-                    f"{self.size} bytes have come.", f"Go on with offset={self.size}, not {offset}."
-                )
-        except BaseException:
-            os.close(self._file)
-            raise
-
-    def _lock(self) -> None:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Conflict(
-                "Another request is sending this archive.", "Wait until it has ended."
-            ) from error
-
-    def __enter__(self) -> Upload:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        os.close(self._file)
-
-    async def write(self, chunk: bytes) -> None:
-        """Append; `Invalid` for more bytes than were announced."""
-        if self.size + len(self._pending) + len(chunk) > self._most:
-            raise Invalid(
-                f"The archive is larger than the {self._most} bytes that were announced.",
-                "Begin a new import with its real size.",
-            )
-        self._pending += chunk
-        if len(self._pending) >= PIECE:
-            await self.settle()
-
-    async def settle(self) -> bool:
-        """Write down what has come; whether that is all."""
-        if self._pending:
-            piece, self._pending = bytes(self._pending), bytearray()
-            try:
-                await asyncio.to_thread(self._append, piece)
-            except OSError as error:
-                raise Unavailable(
-                    f"The archive cannot be stored: {error.strerror}.", "Ask an administrator."
-                ) from error
-        return self.size == self._most
-
-    def _append(self, piece: bytes) -> None:
-        view = memoryview(piece)
-        while view:
-            written = os.pwrite(self._file, view, self.size)
-            self.size += written
-            view = view[written:]
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        super().__init__(file, offset, most, "archive")

@@ -13,6 +13,7 @@ from dsw.roles import Action
 from dsw_control.access import standing, visible_instance
 from dsw_control.auth import Caller
 from dsw_control.context import Control
+from dsw_control.data.datasets import visible
 from dsw_control.records import denials
 from dsw_control.records.attempts import Attempt
 from dsw_control.records.audit import OBJECT_MAX
@@ -26,6 +27,7 @@ from dsw_control.store.tables import (
     Share,
     Snapshot,
     SshKey,
+    Upload,
     Workspace,
 )
 
@@ -39,15 +41,18 @@ _TABLES = {
     "share_id": Share,
     "key_id": SshKey,
     "transfer_id": ImageTransfer,
+    "upload_id": Upload,
 }
 
 
 class _Target(NamedTuple):
-    """An object that exists: its workspace, who owns it, and the instance that it is or is of."""
+    """An object that exists: its workspace, who owns it, and the instance that it is or is of, or
+    the dataset that it is."""
 
     workspace_id: str | None
     owner: str | None = None
     instance_id: str | None = None
+    dataset_id: str | None = None
 
 
 async def note_refusal(request: Request, error: DswError) -> None:
@@ -92,6 +97,9 @@ async def _is_hidden(session: AsyncSession, caller: Caller, target: _Target | No
         except DswError:
             return True
         return False
+    if target.dataset_id is not None:
+        known = Dataset.id == target.dataset_id, await visible(session, caller)
+        return await session.scalar(select(Dataset.id).where(*known)) is None
     if target.owner is not None:
         return target.owner != caller.name or caller.server is not None
     return not (await standing(session, caller, target.workspace_id or "")).roles
@@ -116,8 +124,10 @@ async def _object(session: AsyncSession, name: str, object_id: str) -> _Target |
         return _Target(row.workspace_id, row.owner, row.id)
     if isinstance(row, Image) and row.retired_at is not None:
         return None
-    if isinstance(row, (Image, ImageTransfer, Snapshot, Credential, CodeSource, Dataset)):
+    if isinstance(row, (Image, ImageTransfer, Snapshot, Credential, CodeSource, Upload)):
         return _Target(row.workspace_id, row.owner)
+    if isinstance(row, Dataset):
+        return _Target(row.workspace_id, row.owner, dataset_id=row.id)
     if isinstance(row, SshKey):
         return _Target(None, row.username)
     return None
