@@ -27,12 +27,17 @@ class UsageBy(StrEnum):
     DAY = "day"
 
 
-class UsageQuery(Model):
+class StorageQuery(Model):
+    """Whose folders are asked for; what is None is not filtered by."""
+
+    workspace: Text | None = Field(None, description="By id or name.")
+    user: Text | None = None
+
+
+class UsageQuery(StorageQuery):
     """Which use is asked for; what is None is not filtered by."""
 
     by: UsageBy = UsageBy.USER
-    workspace: Text | None = Field(None, description="By id or name.")
-    user: Text | None = None
     resource_group: Text | None = None
     since: Moment | None = Field(
         None, description="None: the first of the month that ends with `until`, in UTC."
@@ -64,6 +69,30 @@ class UsageReport(View):
     until: datetime
     by: UsageBy
     lines: list[UsageLine]
+
+
+class FolderUse(View):
+    """A user's home in a workspace, or (without an owner) what the workspace shares.
+
+    `used` bytes as the file system counts them where it enforces the limit, else as last measured;
+    None: not known. `limit` None: there is none.
+    """
+
+    workspace: str
+    owner: str
+    path: str
+    used: int | None
+    limit: int | None
+    enforced: bool
+    measured_at: datetime | None
+
+
+class StorageReport(View):
+    """Folders by workspace and owner. `why_not` says why limits are reported only; empty: the file
+    system refuses to write beyond them."""
+
+    why_not: str
+    folders: list[FolderUse]
 
 
 class Amounts(NamedTuple):

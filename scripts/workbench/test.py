@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import platform
 import shutil
 import sys
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ PROGRAMS = {
     "chromium": "chromium",
     "docker-registry": "docker-registry",
     "git": "git",
+    "mkfs.xfs": "xfsprogs",
     "mmdebstrap": "mmdebstrap",
     "nginx": "nginx-light",
     "rsync": "rsync",
@@ -32,6 +34,9 @@ PROGRAMS = {
     "sshd": "openssh-server",
 }
 """What tests call, and the package that has it."""
+
+SMALL_KERNEL = ("linux.uml", "user-mode-linux")
+"""A kernel with file system quotas, which this machine's may lack; Debian has it for amd64."""
 
 FILES = {"postgresql": "postgresql/*/bin/postgres", "libatomic1": "*/libatomic.so.1"}
 """Packages whose files are not commands, with one such file; Playwright's Node needs libatomic."""
@@ -98,7 +103,10 @@ def remove_leftovers() -> None:
 
 def ensure_programs(steps: Steps, step: Step) -> None:
     """Install what tests call; its services are not started."""
-    missing = sorted(package for name, package in PROGRAMS.items() if not shutil.which(name))
+    programs = dict(PROGRAMS)
+    if platform.machine() == "x86_64" and platform.freedesktop_os_release()["ID"] == "debian":
+        programs |= [SMALL_KERNEL]
+    missing = sorted(package for name, package in programs.items() if not shutil.which(name))
     missing += [
         package for package, files in FILES.items() if not list(Path("/usr/lib").glob(files))
     ]

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from dsw.apps import App, merged
 from dsw.errors import Conflict, DswError, Invalid
 from dsw.instances import Desired, InstanceState, Reason
-from dsw.names import check_server_name, network_name, slug
+from dsw.names import check_server_name, network_name
 from dsw.plan import HOME, SHARED, LaunchPlan, Mount, MountKind, PlanRequest
 from dsw.roles import Action
 from dsw.specs import Spec
@@ -25,6 +25,8 @@ from dsw_control.capacity.groups import group_for
 from dsw_control.context import Control
 from dsw_control.history import tell
 from dsw_control.instance_rows import is_being_saved, new_row, spec_named, want
+from dsw_control.records.folder_limits import folder_of, hold
+from dsw_control.records.storage import SHARED as SHARED_OWNER
 from dsw_control.reports import note_failure, record_from_hub
 from dsw_control.store.tables import Image, Instance, Workspace
 from dsw_control.tenancy import workspaces
@@ -79,6 +81,8 @@ async def make_plan(control: Control, request: PlanRequest) -> LaunchPlan:
     except DswError as error:
         await note_failure(control, row.id, Reason.ENGINE_FAILED, error.sentence)
         raise
+    for owner in (row.owner, SHARED_OWNER):
+        await hold(control, row.workspace_id, owner)
     return plan
 
 
@@ -177,11 +181,11 @@ def _mount(control: Control, folder: str, target: str) -> Mount:
 
 def _home(workspace: Workspace, owner: str) -> str:
     """The folder of a user in a workspace, below the NAS root."""
-    return f"{workspace.id}/home/{slug(owner)}"
+    return folder_of(workspace.id, owner)
 
 
 def _shared(workspace: Workspace) -> str:
-    return f"{workspace.id}/shared"
+    return folder_of(workspace.id, SHARED_OWNER)
 
 
 async def _known(session: AsyncSession, request: PlanRequest) -> Instance | None:

@@ -64,6 +64,14 @@ def test_use_is_written_as_csv(dsw: Terminal, team: str) -> None:
     assert header == "key,runs,hours,cpu_hours,memory_gib_hours,gpu_hours,storage"
 
 
+def test_folders_are_shown_to_those_who_may_see_them(dsw: Terminal, team: str) -> None:
+    report = dsw.json("storage", "-w", team, who="bob")
+    assert {folder["owner"] for folder in report["folders"]} <= {"", "bob"}
+    assert "local processes" in report["why_not"]
+    dsw.ok("storage", "-w", team, "--user", "bob", who="ada")
+    assert dsw.refused("storage", "-w", team, "--user", "ada", who="bob")
+
+
 def test_ones_own_use_needs_no_right(dsw: Terminal) -> None:
     assert dsw.json("usage", "--user", "bob", who="bob")["by"] == "user"
     assert dsw.refused("usage", "--user", "ada", who="bob")

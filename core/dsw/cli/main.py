@@ -68,7 +68,15 @@ for name, group in (
     ("roles", members.roles_app),
 ):
     app.add_typer(group, name=name)
-for command in (ports.ports, shares.share, records.usage, records.audit, apply.apply, apply.export):
+for command in (
+    ports.ports,
+    shares.share,
+    records.usage,
+    records.storage,
+    records.audit,
+    apply.apply,
+    apply.export,
+):
     app.command()(command)
 for name, reaching in (
     ("storage-classes", datasets.storage_classes),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -14,7 +15,7 @@ from dsw.cli.options import OfWorkspace, Since, Until, zoned
 from dsw.cli.output import AsJson, console, show, show_lines, show_one, when
 from dsw.roles import Action
 from dsw.units import format_size
-from dsw.usage import UsageBy, UsageQuery
+from dsw.usage import FolderUse, StorageQuery, UsageBy, UsageQuery
 
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
 
@@ -57,6 +58,31 @@ def usage(
     }
     console.print(f"{when(report.since)} to {when(report.until)}", markup=False)
     show(report.lines, columns, False, "Nothing was used.")
+
+
+def storage(
+    user: Annotated[str | None, typer.Option(help="Of this user only.")] = None,
+    workspace: OfWorkspace = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what homes and shared folders hold, and how much they may hold."""
+    with client() as api:
+        found = workspace and find_workspace(api, workspace).id
+        report = api.storage(StorageQuery(workspace=found, user=user))
+    if as_json:
+        show_one(report, True, "")
+        return
+    columns: dict[str, Callable[[FolderUse], str]] = {
+        "WORKSPACE": lambda folder: folder.workspace,
+        "OWNER": lambda folder: folder.owner or "(shared)",
+        "PATH": lambda folder: folder.path,
+        "USED": lambda folder: "" if folder.used is None else format_size(folder.used),
+        "LIMIT": lambda folder: "" if folder.limit is None else format_size(folder.limit),
+        "ENFORCED": lambda folder: "yes" if folder.enforced else "no" if folder.limit else "",
+    }
+    show(report.folders, columns, False, "No folder was measured yet.")
+    if report.why_not and any(folder.limit is not None for folder in report.folders):
+        console.print(f"Limits are not enforced: {report.why_not}.", markup=False)
 
 
 def audit(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dsw.audit import AuditQuery, AuditView
 from dsw.base import Model
 from dsw.client.transport import Transport
-from dsw.usage import UsageQuery, UsageReport
+from dsw.usage import StorageQuery, StorageReport, UsageQuery, UsageReport
 
 
 class RecordCalls(Transport):
@@ -21,6 +21,11 @@ class RecordCalls(Transport):
     def usage_csv(self, query: UsageQuery) -> Iterator[str]:
         """Hours of use, line by line."""
         return self._lines("usage.csv", self._asked(query))
+
+    def storage(self, query: StorageQuery) -> StorageReport:
+        """What homes and shared folders hold, and may hold."""
+        answer = self._send("GET", "storage", params=self._asked(query))
+        return StorageReport.model_validate(answer.json())
 
     def audit(self, query: AuditQuery, limit: int | None = None) -> list[AuditView]:
         """Lines of the audit log, the newest first."""

@@ -10,11 +10,12 @@ from starlette.responses import StreamingResponse
 
 from dsw.audit import AuditQuery, AuditView
 from dsw.roles import Action
-from dsw.usage import UsageLine, UsageQuery, UsageReport
+from dsw.usage import StorageQuery, StorageReport, UsageLine, UsageQuery, UsageReport
 from dsw_control.api.dependencies import CallerDep, ControlDep, does
 from dsw_control.api.schemas import Page
 from dsw_control.records.audit_log import export_audit, list_audit
 from dsw_control.records.export import csv_text
+from dsw_control.records.folders import storage_report
 from dsw_control.records.usage import usage_report
 from dsw_control.store.paging import PageRequest
 
@@ -51,6 +52,14 @@ async def get_usage_csv(
         yield report.lines
 
     return _csv(csv_text(list(UsageLine.model_fields), lines()), "usage")
+
+
+@router.get("/storage", **does(Action.USAGE_READ_OWN))
+async def get_storage(
+    control: ControlDep, caller: CallerDep, query: Annotated[StorageQuery, Query()]
+) -> StorageReport:
+    """What homes and shared folders hold and may hold: your own, or all with `usage.read`."""
+    return await storage_report(control, caller, query)
 
 
 @router.get("/audit", **does(Action.AUDIT_READ))

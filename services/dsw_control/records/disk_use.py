@@ -6,26 +6,29 @@ Its content belongs to users who may change it meanwhile, with any names, links 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 BATCH = 1000
 """Entries that are looked at before it pauses."""
 
+OnFolder = Callable[[int], None]
+
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _BLOCK = 512
 
 
-def disk_use(folder: str) -> Iterator[int]:
+def disk_use(folder: str, on_folder: OnFolder | None = None) -> Iterator[int]:
     """The allocated bytes found so far, after every `BATCH` entries; the last is the sum.
 
     Hard links count once, links are not followed and other file systems not entered. Each folder
     is opened from one that is open, and three at most are open: neither a swapped link nor any
-    depth leads astray. `OSError` when the folder itself cannot be opened.
+    depth leads astray. `on_folder` gets each folder, open, before what is in it is counted.
+    `OSError` when the folder itself cannot be opened.
     """
     top = os.open(folder, _FOLDER)
     try:
-        walk = _Walk(top=top, here=os.dup(top), device=os.fstat(top).st_dev)
+        walk = _Walk(top, os.dup(top), os.fstat(top).st_dev, on_folder)
         try:
             yield from walk.run()
         finally:
@@ -50,6 +53,7 @@ class _Walk:
     top: int
     here: int
     device: int
+    on_folder: OnFolder | None = None
     size: int = 0
     levels: list[_Level] = field(default_factory=list)
     linked: set[int] = field(default_factory=set)
@@ -83,6 +87,8 @@ class _Walk:
         self.levels.append(level)
         if found.st_dev != self.device:
             return
+        if self.on_folder:
+            self.on_folder(self.here)
         self.size += found.st_blocks * _BLOCK
         with os.scandir(self.here) as entries:
             for entry in entries:

@@ -13,6 +13,7 @@ from dsw.names import slug
 from dsw.settings import Settings
 from dsw_control.context import Control
 from dsw_control.records.disk_use import disk_use
+from dsw_control.records.folder_limits import claiming, folder_of, hold
 from dsw_control.records.storage import SHARED
 from dsw_control.store.tables import Instance, Member, StorageUse, Workspace
 
@@ -46,14 +47,18 @@ async def _measure_workspace(control: Control, folder: Path, workspace_id: str) 
     """Write down the folders of a workspace. One that cannot be measured keeps its last size."""
     async with control.db.read() as session:
         homes = {slug(owner): owner for owner in await _owners(session, workspace_id)}
-    parts = [("shared", SHARED)]
+    parts = [("shared", SHARED), ("datasets", SHARED)]
     # A home whose owner nobody knows is still the workspace's.
     names = await asyncio.to_thread(_names, folder / "home")
     parts += [(f"home/{name}", homes.get(name, SHARED)) for name in names]
+    limited = {folder_of(workspace_id, owner): owner for owner in (SHARED, *homes.values())}
     found: dict[str, int] = {}
     unknown: set[str] = set()
     for path, owner in parts:
-        size = await _size(folder / path)
+        project = None
+        if (limited_path := f"{workspace_id}/{path}") in limited:
+            project = await hold(control, workspace_id, limited[limited_path])
+        size = await _size(folder / path, project)
         if size is None:
             unknown.add(owner)
         else:
@@ -87,9 +92,10 @@ def _names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
 
-async def _size(folder: Path) -> int | None:
-    """Allocated bytes; 0 when there is no such folder, `None` when it cannot be measured."""
-    sizes, size = disk_use(str(folder)), 0
+async def _size(folder: Path, project: int | None) -> int | None:
+    """Allocated bytes; 0 when there is no such folder, `None` when it cannot be measured. All of it
+    is brought into the project."""
+    sizes, size = disk_use(str(folder), claiming(project)), 0
     try:
         while (more := await asyncio.to_thread(next, sizes, None)) is not None:
             size = more

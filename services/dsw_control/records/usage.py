@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from dsw.errors import Forbidden, Invalid
 from dsw.moments import month_until
 from dsw.roles import Action
-from dsw.usage import Totals, UsageBy, UsageLine, UsageQuery, UsageReport
+from dsw.usage import StorageQuery, Totals, UsageBy, UsageLine, UsageQuery, UsageReport
 from dsw_control.access import not_from_an_instance, readable_workspaces, require
 from dsw_control.auth import Caller
 from dsw_control.context import Control
@@ -29,7 +29,7 @@ async def usage_report(control: Control, caller: Caller, query: UsageQuery) -> U
     totals = Totals(query.by)
     storage: dict[str, int] = {}
     async with control.db.read() as session:
-        scope = await _scope(session, caller, query)
+        scope = await scope_of(session, caller, query)
         conditions = scope.of(Allocation.workspace_id, Allocation.owner)
         if query.resource_group is not None:
             conditions.append(Allocation.resource_group == query.resource_group)
@@ -62,7 +62,7 @@ def _window(query: UsageQuery, now: datetime) -> Window:
     return Window(since, until, now)
 
 
-async def _scope(session: AsyncSession, caller: Caller, query: UsageQuery) -> Scope:
+async def scope_of(session: AsyncSession, caller: Caller, query: StorageQuery) -> Scope:
     """Which workspaces and whose use the answer is about; `Forbidden` for another's use that the
     caller may not read."""
     if query.workspace is None:
@@ -79,7 +79,7 @@ async def _scope(session: AsyncSession, caller: Caller, query: UsageQuery) -> Sc
 
 
 def _check_user(
-    caller: Caller, query: UsageQuery, everything: bool, workspace_id: str | None = None
+    caller: Caller, query: StorageQuery, everything: bool, workspace_id: str | None = None
 ) -> None:
     if not everything and query.user not in (None, caller.name):
         raise Forbidden(

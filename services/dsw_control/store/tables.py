@@ -177,6 +177,16 @@ class StorageUse(Base):
     measured_at: Mapped[datetime]
 
 
+class StorageProject(Base):
+    """The number that a folder of the NAS has in the file system's quotas; for ever its own."""
+
+    __tablename__ = "storage_projects"
+
+    workspace_id: Mapped[str] = mapped_column(String(20), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(255), primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, unique=True)
+
+
 class Credential(Base):
     """A user name and an encrypted secret for one host."""
 

@@ -21,6 +21,7 @@ def upgrade() -> None:
     _mounts()
     _data_sources()
     _warmings()
+    _storage_projects()
 
 
 def _datasets() -> None:
@@ -186,3 +187,14 @@ def _warmings() -> None:
 
 def downgrade() -> None:
     raise NotImplementedError("Put the backup of the database back instead.")
+
+
+def _storage_projects() -> None:
+    op.create_table(
+        "storage_projects",
+        sa.Column("workspace_id", sa.String(length=20), nullable=False),
+        sa.Column("owner", sa.String(length=255), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("workspace_id", "owner", name=op.f("pk_storage_projects")),
+        sa.UniqueConstraint("number", name=op.f("uq_storage_projects_number")),
+    )
