@@ -33,11 +33,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ):
         command = commands.add_parser(name, help=words)
         command.add_argument("request", type=Path, help="JSON file with an AgentRequest")
+    for name, words in (
+        ("mounts", "show folders in instances, and take them away"),
+        ("source", "mount an object store, or check out a repository"),
+        ("warm", "read a mounted source into its cache"),
+    ):
+        command = commands.add_parser(name, help=words)
+        command.add_argument("request", type=Path, help="JSON file with the request")
     given = parser.parse_args(arguments)
+    if given.command in ("mounts", "source", "warm"):
+        sys.exit(_about_mounts(given.command, given.request))
     reporter = Reporter(sys.stdout)
     if given.command == "forecast":
         sys.exit(forecast(given.request, reporter))
     sys.exit(snapshot(given.request, reporter))
+
+
+def _about_mounts(command: str, path: Path) -> int:
+    # It brings what talks to object stores, and a snapshot needs none of it.
+    from dsw_agent.mounting import anchors, commands
+
+    work = {"mounts": commands.mounts, "source": commands.source, "warm": commands.warm}[command]
+    return work(path, anchors.Node())
 
 
 def snapshot(path: Path, reporter: Reporter) -> int:

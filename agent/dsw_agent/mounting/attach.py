@@ -1,0 +1,121 @@
+"""How a folder comes to be seen in an instance, without a moment in which it could be written."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+
+from dsw.beneath import open_beneath, open_folder
+from dsw.mounts import MountReason
+from dsw.node_mounts import INSTANCES, Attach
+from dsw_agent.mounting import kernel, table
+from dsw_agent.mounting.anchors import Node, opened
+from dsw_agent.mounting.detach import busy_with, end_mount, end_strays
+from dsw_agent.mounting.refusals import MountRefused, about_data, failed, unreachable
+from dsw_agent.mounting.table import Mounted
+
+_FOLDER = os.O_PATH | os.O_DIRECTORY
+
+
+def attach(node: Node, step: Attach) -> None:
+    """Mount what the step names, in place of whatever is mounted there; `MountRefused`."""
+    point = node.point(INSTANCES, step.instance_id, step.area, step.name)
+    with _source(node, step) as source, _staged(node, source, step.read_only) as staged:
+        try:
+            with node.locked(step.instance_id, make=True):
+                _place(node, step, staged, point)
+        except OSError as error:
+            raise _about_target(error, step) from None
+
+
+def _place(node: Node, step: Attach, staged: Mounted, point: str) -> None:
+    with node.folder(INSTANCES, step.instance_id, step.area, make=True) as area:
+        _end_others(step, staged, point, area)
+        there = table.at(point)
+        if there is not None:
+            return
+        before = {mounted.point for mounted in table.below(os.path.dirname(point))}
+        target = opened(area, step.name, make=True)
+        try:
+            kernel.bind(staged.point, kernel.by_descriptor(target))
+        finally:
+            os.close(target)
+        there = table.at(point)
+        if there is None or not there.shows(staged):
+            end_strays(area, os.path.dirname(point), before)
+            raise MountRefused(
+                MountReason.REFUSED,
+                f"The folder for {step.name!r} was moved in the instance while it was mounted.",
+            )
+
+
+def _end_others(step: Attach, staged: Mounted, point: str, area: int) -> None:
+    """Unmount what is mounted there, unless it is the same and alive."""
+    while (there := table.at(point)) is not None:
+        alive = _alive(area, step.name)
+        if alive and there.shows(staged):
+            return
+        try:
+            end_mount(area, step.name, force=not alive)
+        except OSError as error:
+            if error.errno == errno.EBUSY:
+                raise busy_with(step.area, step.name, there) from None
+            raise
+
+
+def _alive(area: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=area, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def _source(node: Node, step: Attach) -> Iterator[int]:
+    """A descriptor of the folder that the step names."""
+    if step.source and table.at(node.source(step.source)) is None:
+        raise unreachable()
+    root = node.source(step.source) if step.source else step.seen
+    with ExitStack() as stack:
+        try:
+            top = open_folder(root)
+            stack.callback(os.close, top)
+            folder = open_beneath(top, step.path, _FOLDER)
+            stack.callback(os.close, folder)
+        except OSError as error:
+            raise about_data(error, step.path) from None
+        yield folder
+
+
+@contextmanager
+def _staged(node: Node, source: int, read_only: bool) -> Iterator[Mounted]:
+    """The folder, mounted with its rights where only the helper sees it."""
+    point = os.path.realpath(tempfile.mkdtemp(prefix="mount-", dir=node.stage))
+    try:
+        try:
+            kernel.bind(kernel.by_descriptor(source), point)
+            kernel.restrict(point, read_only)
+        except OSError as error:
+            raise failed(error) from None
+        staged = table.at(point)
+        if staged is None:
+            raise MountRefused(MountReason.ENGINE_FAILED, "The node lost a mount that it made.")
+        yield staged
+    finally:
+        with suppress(OSError):
+            kernel.unmount(point, kernel.DETACH)
+        os.rmdir(point)
+
+
+def _about_target(error: OSError, step: Attach) -> MountRefused:
+    if error.errno in (errno.ENOTDIR, errno.ELOOP):
+        return MountRefused(
+            MountReason.REFUSED,
+            f"Where {step.name!r} should be mounted lies something that is not a folder.",
+            "Remove it in the instance, or choose another name.",
+        )
+    return failed(error)
