@@ -21,7 +21,6 @@ NO_BUCKET = {
     "state": "Failed",
     "reason": "SourceUnreachable",
     "message": "There is no bucket pictures.",
-    "ended_at": WHEN,
 }
 AWAY = {"status": 503, "code": "unavailable", "detail": "Control is being restarted."}
 

@@ -10,9 +10,10 @@ from dsw.datasets import DatasetView
 from dsw.errors import Conflict, NotFound, RemoteError
 from dsw.mount_handle import NOT_FOUND, Desk, MountHandle
 from dsw.mount_text import ACCESS
-from dsw.mounts import MountCreate, MountKind, MountView
+from dsw.mounts import MountCreate, MountKind, MountState, MountView
 
 _REFUSED = "This dataset cannot be mounted so"
+_USELESS = frozenset({MountState.FAILED, MountState.UNMOUNTING, MountState.UNMOUNTED})
 
 
 def mount(
@@ -63,9 +64,7 @@ def unmount(name: str | os.PathLike[str], force: bool = False) -> None:
 
 def mounts() -> list[MountHandle]:
     """What is mounted in this instance, from its start and while it runs."""
-    desk = Desk()
-    found = desk.client.mounts(desk.instance_id)
-    return [MountHandle(desk, each) for each in found if each.ended_at is None]
+    return Desk().mounts()
 
 
 class Datasets(list[DatasetView]):
@@ -114,10 +113,15 @@ def _created(desk: Desk, wanted: MountCreate) -> MountView:
 
 def _mounted(desk: Desk, wanted: MountCreate) -> MountView | None:
     """The same mount, where it is there already: a notebook runs its cells more than once."""
-    for there in desk.client.mounts(desk.instance_id):
+    for handle in desk.mounts():
+        there = handle.mount
         same = wanted.dataset in (there.dataset_id, there.dataset_name)
         named = there.name == (wanted.name or there.dataset_name)
-        if not (same and named) or there.kind is MountKind.STATIC or there.ended_at is not None:
+        if not (same and named) or there.kind is MountKind.STATIC:
+            continue
+        if there.state in _USELESS:
+            # What failed keeps its name until it is taken away.
+            handle.unmount()
             continue
         as_wanted = there.access is wanted.access and (there.keep or not wanted.keep)
         if as_wanted and wanted.version in (None, there.version):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from dsw import inside, mount_views
@@ -18,10 +19,15 @@ PERIOD = 0.4
 """Seconds between two questions to control."""
 
 SLOWEST = 10.0
+UNMOUNT_LIMIT = 60.0
+"""Seconds after which unmounting is left to go on alone."""
+
 PATIENCE = 300.0
 """Seconds for which control may not answer while a mount is waited for."""
 
 ELSEWHERE = "Elsewhere, mount in one with: dsw mounts add INSTANCE DATASET"
+GOES_ON = "It goes on in the workbench; see dsw.mounts()."
+UNDER_WAY = frozenset({MountState.MOUNTING, MountState.UNMOUNTING})
 NOT_FOUND = 404
 
 
@@ -36,6 +42,11 @@ class Desk:
         self.client, self.instance_id = inside.connect(elsewhere=ELSEWHERE)
         self.clock, self.pause = clock, pause
         weakref.finalize(self, self.client.__exit__, None, None, None)
+
+    def mounts(self) -> list[MountHandle]:
+        """What is mounted in the instance now."""
+        found = self.client.mounts(self.instance_id)
+        return [MountHandle(self, each) for each in found if each.ended_at is None]
 
 
 class MountHandle:
@@ -118,9 +129,14 @@ class MountHandle:
         return self
 
     def finish(self) -> MountHandle:
-        """As `wait`, for who asked for nothing else: interrupting this takes it back."""
+        """As `wait`, for who asked for nothing else: what fails is taken back, as is what is
+        interrupted."""
         try:
             return self.wait()
+        except Conflict:
+            with suppress(DswError):
+                self._remove(force=False)
+            raise
         except KeyboardInterrupt:
             try:
                 self._remove(force=False)
@@ -138,14 +154,14 @@ class MountHandle:
                 "next start.",
             )
         self._remove(force)
-        self.follow(lambda _: None)
-        if self._is_busy():
+        self.follow(lambda _: None, UNMOUNT_LIMIT)
+        if self._last.state is MountState.MOUNTED and self._last.reason == MountReason.BUSY:
             raise Conflict(
                 busy_text(self._last),
                 "Close what is open there, and leave the folder; or unmount it all the same: "
                 f"dsw.unmount({self.name!r}, force=True)",
             )
-        if self._last.state is not MountState.UNMOUNTED:
+        if self._last.ended_at is None and self._last.state is not MountState.UNMOUNTED:
             raise Conflict(f"“{self.name}” was not unmounted.", self._last.message)
         return self
 
@@ -158,10 +174,11 @@ class MountHandle:
         began = answered = clock()
         period = PERIOD
         show(self._last)
-        while self._is_under_way():
+        while self._last.state in UNDER_WAY:
             if timeout is not None and clock() - began >= timeout:
+                doing = self._last.state.lower()
                 raise Unavailable(
-                    f"“{self.name}” is not mounted after {timeout:g} s.", "It goes on."
+                    f"After {timeout:g} s it is still {doing} “{self.name}”.", GOES_ON
                 )
             pause(period)
             try:
@@ -178,14 +195,6 @@ class MountHandle:
     def _remove(self, force: bool) -> None:
         self._desk.client.remove_mount(self._desk.instance_id, self.id, force)
         self.refresh()
-
-    def _is_under_way(self) -> bool:
-        if self._last.state is MountState.UNMOUNTING:
-            return not self._is_busy()
-        return self._last.state is MountState.MOUNTING
-
-    def _is_busy(self) -> bool:
-        return self._last.reason == MountReason.BUSY
 
     def __repr__(self) -> str:
         return sentence(self._last)

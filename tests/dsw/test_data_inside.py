@@ -130,7 +130,7 @@ def test_without_waiting_the_handle_tells_how_far_it_is(control: DataDesk) -> No
     assert isinstance(data, MountHandle)
     assert data.state == "Mounting"
     assert data.message == "Mounting “imagenet”: 40 %. Starting the source."
-    with pytest.raises(Unavailable, match=r"not mounted after 0\.02 s"):
+    with pytest.raises(Unavailable, match=r"After 0\.02 s it is still mounting “imagenet”"):
         data.wait(timeout=0.02)
     control.steps = [dict(MOUNTED)]
     assert data.wait() is data
@@ -149,6 +149,17 @@ def test_data_that_cannot_be_had_is_an_error_with_the_reason(
     control.steps = [dict(MOUNTING), dict(end)]
     with pytest.raises(kind, match=says):
         dsw.mount("imagenet")
+
+
+def test_what_failed_is_taken_back_and_can_be_tried_again(control: DataDesk) -> None:
+    control.steps = [dict(NO_BUCKET)]
+    with pytest.raises(Conflict):
+        dsw.mount("imagenet")
+    assert [path for path, _ in sent(control, "DELETE")] == [f"{MOUNTS}/{control.mounts[0]['id']}"]
+    control.mounts = [mount(**NO_BUCKET)]
+    control.steps = [dict(MOUNTED)]
+    assert dsw.mount("imagenet").mount.state == "Mounted"
+    assert [each["state"] for each in control.mounts] == ["Unmounted", "Mounted"]
 
 
 def test_a_refusal_is_controls_sentence(control: DataDesk) -> None:

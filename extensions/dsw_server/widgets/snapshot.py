@@ -11,6 +11,7 @@ from dsw.errors import DswError
 from dsw.snapshot_handle import SnapshotHandle
 from dsw.snapshot_text import PHASES, amount_text, share_done
 from dsw.snapshots import ENDED, SnapshotView
+from dsw_server.widgets.clicks import answer_beside_cells, button
 
 
 class SnapshotProgress:
@@ -22,13 +23,9 @@ class SnapshotProgress:
         self._bar = ipywidgets.FloatProgress(
             min=0, max=1, layout=ipywidgets.Layout(width="100%", max_width="240px")
         )
-        self._cancel = ipywidgets.Button(
-            description="Cancel",
-            tooltip="End it; nothing of it stays",
-            layout=ipywidgets.Layout(width="auto"),
-        )
+        self._cancel = button("Cancel", "End it; nothing of it stays")
         self._cancel.on_click(self._on_cancel)
-        _answer_beside_cells(self._cancel)
+        answer_beside_cells(self._cancel)
         row = ipywidgets.HBox(
             [self._bar, self._amount, self._cancel],
             layout=ipywidgets.Layout(
@@ -61,9 +58,3 @@ class SnapshotProgress:
         except DswError as error:
             self._cancel.disabled, self._cancel.description = False, "Cancel"
             self._amount.value = escape(error.sentence)
-
-
-def _answer_beside_cells(widget: Any) -> None:
-    """Have clicks handled where the frontend sends them: JupyterLab has a subshell for that, which
-    is free while a cell runs. ipykernel would hand them to the cell that made the widget."""
-    vars(widget.comm).pop("_reply_subshell_id", None)
