@@ -161,6 +161,71 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/datasets/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Uploads
+         * @description Your uploads that are under way, newest first.
+         */
+        get: operations["list_uploads_services_dsw_api_datasets_uploads_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/datasets/uploads/{upload_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Upload
+         * @description One upload and how far it is: while bytes come, `bytes_done` is the offset to go on at.
+         */
+        get: operations["get_upload_services_dsw_api_datasets_uploads__upload_id__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Upload
+         * @description Cancel it, or forget it once it has ended.
+         */
+        delete: operations["delete_upload_services_dsw_api_datasets_uploads__upload_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/datasets/uploads/{upload_id}/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Put Upload Content
+         * @description Send the file, or what is missing of it. What came before a broken connection is kept. After
+         *     the last byte it is `Storing`, and then `Done`.
+         */
+        put: operations["put_upload_content_services_dsw_api_datasets_uploads__upload_id__content_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/datasets/{dataset_id}": {
         parameters: {
             query?: never;
@@ -204,6 +269,90 @@ export interface paths {
          * @description Try whether the data can be reached, for ten seconds at most; the answer says why not.
          */
         post: operations["check_dataset_services_dsw_api_datasets__dataset_id__check_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/datasets/{dataset_id}/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Dataset File
+         * @description Download a file, or a part of it by the header `Range`.
+         */
+        get: operations["get_dataset_file_services_dsw_api_datasets__dataset_id__content_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/datasets/{dataset_id}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Dataset Files
+         * @description What is in a folder of a dataset, folders first.
+         */
+        get: operations["list_dataset_files_services_dsw_api_datasets__dataset_id__files_get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Dataset File
+         * @description Delete a file, a link or an empty folder of the newest version.
+         */
+        delete: operations["delete_dataset_file_services_dsw_api_datasets__dataset_id__files_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/datasets/{dataset_id}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Preview Dataset File
+         * @description The beginning of a file, as text or table. Control characters are shown, not sent.
+         */
+        get: operations["preview_dataset_file_services_dsw_api_datasets__dataset_id__preview_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/datasets/{dataset_id}/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create Upload
+         * @description Begin an upload into the newest version; PUT its bytes to the upload's content next.
+         */
+        post: operations["create_upload_services_dsw_api_datasets__dataset_id__uploads_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1894,6 +2043,25 @@ export interface components {
             state: string;
         };
         /**
+         * FileEntry
+         * @description One entry of a folder; `size` in bytes, of files.
+         */
+        FileEntry: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "file" | "folder" | "link" | "other";
+            /** Modified At */
+            modified_at?: string | null;
+            /** Name */
+            name: string;
+            /** Path */
+            path: string;
+            /** Size */
+            size?: number | null;
+        };
+        /**
          * Finding
          * @description A place that looks like a secret; `kind` says of what. The secret itself is not here.
          */
@@ -2688,6 +2856,13 @@ export interface components {
             /** Next */
             next?: string | null;
         };
+        /** Page[FileEntry] */
+        Page_FileEntry_: {
+            /** Items */
+            items: components["schemas"]["FileEntry"][];
+            /** Next */
+            next?: string | null;
+        };
         /** Page[ImageView] */
         Page_ImageView_: {
             /** Items */
@@ -2779,6 +2954,13 @@ export interface components {
             /** Next */
             next?: string | null;
         };
+        /** Page[UploadView] */
+        Page_UploadView_: {
+            /** Items */
+            items: components["schemas"]["UploadView"][];
+            /** Next */
+            next?: string | null;
+        };
         /** Page[WorkspaceView] */
         Page_WorkspaceView_: {
             /** Items */
@@ -2838,6 +3020,50 @@ export interface components {
              * @default true
              */
             sudo: boolean;
+        };
+        /**
+         * Preview
+         * @description The beginning of a file. `text` of texts, `columns` and `rows` of tables; an image is
+         *     fetched as content.
+         */
+        Preview: {
+            /** Column Types */
+            column_types?: string[];
+            /** Columns */
+            columns?: string[];
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "text" | "table" | "image" | "none";
+            /**
+             * Media Type
+             * @default
+             */
+            media_type: string;
+            /**
+             * Message
+             * @default
+             */
+            message: string;
+            /** Path */
+            path: string;
+            /** Rows */
+            rows?: string[][];
+            /** Size */
+            size?: number | null;
+            /**
+             * Text
+             * @default
+             */
+            text: string;
+            /** Total Rows */
+            total_rows?: number | null;
+            /**
+             * Truncated
+             * @default false
+             */
+            truncated: boolean;
         };
         /**
          * Problem
@@ -3610,6 +3836,56 @@ export interface components {
             workspace_id: string;
         };
         /**
+         * UploadCreate
+         * @description A file that is sent in pieces: `size` in bytes in all.
+         */
+        UploadCreate: {
+            /**
+             * Overwrite
+             * @default false
+             */
+            overwrite: boolean;
+            /** Path */
+            path: string;
+            /** Size */
+            size: number;
+        };
+        /**
+         * UploadState
+         * @description How far an upload is.
+         * @enum {string}
+         */
+        UploadState: "Receiving" | "Storing" | "Done" | "Failed" | "Cancelled";
+        /**
+         * UploadView
+         * @description An upload; the next piece begins at `bytes_done`.
+         */
+        UploadView: {
+            /** Bytes Done */
+            bytes_done: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Dataset Id */
+            dataset_id: string;
+            /** Ended At */
+            ended_at?: string | null;
+            /** Id */
+            id: string;
+            /**
+             * Message
+             * @default
+             */
+            message: string;
+            /** Path */
+            path: string;
+            /** Size */
+            size: number;
+            state: components["schemas"]["UploadState"];
+        };
+        /**
          * UsageBy
          * @description What the lines of a report are for.
          * @enum {string}
@@ -4195,6 +4471,138 @@ export interface operations {
             };
         };
     };
+    list_uploads_services_dsw_api_datasets_uploads_get: {
+        parameters: {
+            query?: {
+                /** @description At most so many items. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_UploadView_"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_upload_services_dsw_api_datasets_uploads__upload_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_upload_services_dsw_api_datasets_uploads__upload_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_upload_content_services_dsw_api_datasets_uploads__upload_id__content_put: {
+        parameters: {
+            query?: {
+                /** @description Bytes that were sent before. */
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": unknown;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_dataset_services_dsw_api_datasets__dataset_id__get: {
         parameters: {
             query?: never;
@@ -4317,6 +4725,199 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["VersionView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_dataset_file_services_dsw_api_datasets__dataset_id__content_get: {
+        parameters: {
+            query?: {
+                /** @description Show it, if it is PNG, JPEG, GIF or WebP. */
+                inline?: boolean;
+                /** @description Path in the dataset. */
+                path?: string;
+                /** @description None: newest. */
+                version?: number | null;
+            };
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Partial Content */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_dataset_files_services_dsw_api_datasets__dataset_id__files_get: {
+        parameters: {
+            query?: {
+                /** @description Path in the dataset. */
+                path?: string;
+                /** @description None: newest. */
+                version?: number | null;
+                /** @description At most so many items. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_FileEntry_"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_dataset_file_services_dsw_api_datasets__dataset_id__files_delete: {
+        parameters: {
+            query?: {
+                /** @description Path in the dataset. */
+                path?: string;
+            };
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview_dataset_file_services_dsw_api_datasets__dataset_id__preview_get: {
+        parameters: {
+            query?: {
+                /** @description Path in the dataset. */
+                path?: string;
+                /** @description None: newest. */
+                version?: number | null;
+            };
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Preview"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_upload_services_dsw_api_datasets__dataset_id__uploads_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters. The same key makes it once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UploadCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadView"];
                 };
             };
             /** @description What was wrong and what to do */

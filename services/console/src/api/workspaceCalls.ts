@@ -64,6 +64,8 @@ export const workspaceCalls = {
 
   usage: (query: UsageQuery, signal: AbortSignal) =>
     unwrap(client.GET("/usage", { params: { query }, signal })),
+  storage: (workspace: string, signal: AbortSignal) =>
+    unwrap(client.GET("/storage", { params: { query: { workspace } }, signal })),
   audit: (query: AuditQuery, cursor: Cursor, signal: AbortSignal) =>
     unwrap(client.GET("/audit", { params: { query: { ...query, cursor, limit: 100 } }, signal })),
 };

@@ -8,7 +8,9 @@ import type { UsageBy, UsageLine, Workspace } from "../api/models";
 import { csvUrl, workspaceCalls, type UsageQuery } from "../api/workspaceCalls";
 import { DataTable, type Column } from "../common/DataTable";
 import { formatBytes } from "../common/format";
+import { useUser } from "../shell/me";
 import { may } from "../workspace/rights";
+import { storageText } from "./storageText";
 import { BY, dayOf, firstOfMonth, formatHours, MEASURES, partOf, total, usualMeasure, windowOf, type Measure } from "./usage";
 
 /** Of one workspace; without one, of all that there are. */
@@ -75,6 +77,7 @@ export function UsageTab({ workspace }: { workspace?: Workspace }) {
         empty={<p className="quiet nothing">Nothing ran in this time.</p>}
       />
       {lines && lines.length > 1 && <Sums lines={lines} />}
+      {workspace && <Folders workspace={workspace.id} />}
     </>
   );
 }
@@ -118,4 +121,14 @@ function Sums({ lines }: { lines: readonly UsageLine[] }) {
   const sum = total(lines);
   const parts = (Object.keys(MEASURES) as Measure[]).map((key) => `${formatHours(sum[key])} ${MEASURES[key]}`);
   return <p className="sums">Together: {parts.join(" · ")}</p>;
+}
+
+function Folders({ workspace }: { workspace: string }) {
+  const me = useUser();
+  const { data } = useQuery({
+    queryKey: ["storage", workspace],
+    queryFn: ({ signal }) => workspaceCalls.storage(workspace, signal),
+  });
+  const text = data && storageText(data, me.name);
+  return text ? <p className="sums">{text}</p> : null;
 }
