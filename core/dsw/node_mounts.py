@@ -20,6 +20,8 @@ SHARED_ROOT = "/shared"
 
 INSTANCES = "instances"
 SOURCES = "sources"
+CHECKOUT = "checkout"
+"""The folder in a repository's cache that has its files."""
 
 
 class Area(StrEnum):

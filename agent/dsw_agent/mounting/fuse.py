@@ -53,10 +53,7 @@ def answers(point: str, seconds: float) -> bool:
     return asked.returncode == 0
 
 
-def leave(point: str) -> list[Mounted]:
-    """Take away all mounts at a path, dead or alive; they are what is answered."""
-    gone = []
-    while (mounted := table.at(point)) is not None:
+def leave(point: str) -> None:
+    """Take away all mounts at a path, dead or alive."""
+    while table.at(point) is not None:
         kernel.unmount(point, kernel.DETACH)
-        gone.append(mounted)
-    return gone

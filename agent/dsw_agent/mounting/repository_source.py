@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from dsw.mounts import MountReason
-from dsw.node_mounts import Repository, SourceReport, SourceRequest, SourceState
+from dsw.node_mounts import CHECKOUT, Repository, SourceReport, SourceRequest, SourceState
 from dsw_agent.mounting.anchors import Node
 from dsw_agent.mounting.git import Git
 from dsw_agent.mounting.refusals import MountRefused
@@ -18,8 +18,8 @@ from dsw_agent.mounting.source_reports import SourceReporter
 
 SECONDS_TO_ANSWER = 15.0
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
-_DONE = "dsw-checkout"
-"""A file in `.git` that names the commit whose files are all there."""
+_DONE = "commit"
+"""A file that names the commit whose files are all there."""
 
 
 def check_out(
@@ -29,7 +29,8 @@ def check_out(
     repository = request.repository
     if repository is None:
         raise ValueError("the source is no repository")
-    folder = Path(request.cache)
+    folder = Path(request.cache) / "git"
+    folder.mkdir(exist_ok=True)
 
     def say(percent: int) -> None:
         if stop.is_set():
@@ -40,7 +41,7 @@ def check_out(
         with tempfile.TemporaryDirectory(prefix="git-", dir=node.stage) as private:
             git = Git(repository, folder, Path(private), request.cache_bytes)
             say(0)
-            commit = _commit(git, folder, request, say)
+            commit = _commit(git, request, say)
     except MountRefused as error:
         reporter.fail(error)
         return 1
@@ -48,18 +49,20 @@ def check_out(
     return 0
 
 
-def _commit(git: Git, folder: Path, request: SourceRequest, say: Callable[[int], None]) -> str:
-    repository = git.repository
-    git.run("init", "--quiet")
+def _commit(git: Git, request: SourceRequest, say: Callable[[int], None]) -> str:
+    repository, cache = git.repository, Path(request.cache)
+    files, done = cache / CHECKOUT, cache / _DONE
+    git.run("init", "--quiet", "--bare")
     git.run("ls-remote", "--", repository.url, "HEAD", seconds=SECONDS_TO_ANSWER)
     commit = _fetched(git, repository, say)
-    done = folder / ".git" / _DONE
     if done.is_file() and done.read_text() == commit:
         return commit
     done.unlink(missing_ok=True)
     _check_size(git, commit, request.cache_bytes)
-    git.run("checkout", "--quiet", "--progress", "--force", "--detach", commit, progress=say)
-    git.run("clean", "--quiet", "-ffdx")
+    files.mkdir(exist_ok=True)
+    tree = f"--work-tree={files}"
+    git.run(tree, "checkout", "--quiet", "--progress", "--force", "--detach", commit, progress=say)
+    git.run(tree, "clean", "--quiet", "-ffdx")
     done.write_text(commit)
     return commit
 

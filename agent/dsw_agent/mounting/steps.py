@@ -18,7 +18,7 @@ from dsw_agent.mounting.attach import attach
 from dsw_agent.mounting.detach import detach
 from dsw_agent.mounting.refusals import MountRefused
 
-DEADLINE = 15.0
+DEADLINE = 8.0
 """Seconds for one step."""
 _CHUNK = 65536
 

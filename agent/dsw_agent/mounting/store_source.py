@@ -1,8 +1,8 @@
 """An object store that is mounted once for all instances of the node, watched while it is.
 
 Whoever reads gets an error when rclone or the store behind it is gone, and never waits for long:
-what hangs is killed, and mounted again when the store answers. The instances' mounts of it die with
-it, and come back with it.
+what hangs is killed, and mounted again when the store answers. The instances' mounts die with it;
+control sees that they are of another device than the source's, and has them attached anew.
 """
 
 from __future__ import annotations
@@ -15,19 +15,9 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 
 from dsw.mounts import MountReason
-from dsw.node_mounts import (
-    INSTANCES,
-    SOURCES,
-    Area,
-    Attach,
-    ObjectStore,
-    SourceReport,
-    SourceRequest,
-    SourceState,
-)
+from dsw.node_mounts import SOURCES, ObjectStore, SourceReport, SourceRequest, SourceState
 from dsw_agent.mounting import fuse, table
 from dsw_agent.mounting.anchors import Node
-from dsw_agent.mounting.attach import attach
 from dsw_agent.mounting.rclone import Figures, Rclone
 from dsw_agent.mounting.refusals import MountRefused
 from dsw_agent.mounting.source_reports import SourceReporter
@@ -45,7 +35,7 @@ class Patience:
     mount: float = 15.0
     answer: float = 8.0
     store: float = 8.0
-    uploads: float = 300.0
+    uploads: float = 25.0
     pauses: tuple[float, ...] = (1, 2, 4, 8, 15)
 
 
@@ -108,8 +98,8 @@ class StoreSource:
             self._say(SourceState.READY if self._trouble is None else SourceState.DEGRADED)
 
     def _mount(self) -> None:
-        """Start rclone and wait until its mount answers; the instances' mounts come with it."""
-        users = self._users(fuse.leave(self._point))
+        """Start rclone and wait until its mount answers, in place of one that died."""
+        fuse.leave(self._point)
         with self._node.folder(SOURCES, self._request.key, make=True):
             pass
         self._rclone = Rclone(self._request, self._point, self._folder)
@@ -124,9 +114,6 @@ class StoreSource:
                 )
             time.sleep(0.05)
         self._trouble = self._away_since = None
-        for user in users:
-            with suppress(MountRefused):
-                attach(self._node, user)
 
     def _again(self) -> bool:
         try:
@@ -178,29 +165,9 @@ class StoreSource:
         self._before = self._total()
         self._now = Figures()
 
-    def _users(self, gone: list[Mounted]) -> list[Attach]:
-        """What instances had mounted of mounts that are gone, to be mounted again."""
-        devices = {mounted.device for mounted in gone}
-        folder = self._node.point(INSTANCES)
-        found = []
-        for mounted in table.below(folder):
-            parts = mounted.point[len(folder) + 1 :].split("/")
-            if mounted.device in devices and len(parts) == 3 and parts[1] in set(Area):
-                found.append(
-                    Attach(
-                        instance_id=parts[0],
-                        area=Area(parts[1]),
-                        name=parts[2],
-                        read_only=mounted.read_only,
-                        source=self._request.key,
-                        path=mounted.root.strip("/"),
-                    )
-                )
-        return found
-
     def _store_written(self) -> None:
-        """Wait until the store has what instances wrote; what is left is stored when the bucket is
-        mounted again, from the cache."""
+        """Wait until the store has what instances wrote. What is left stays in the cache, and is
+        stored when the bucket is mounted again."""
         deadline = time.monotonic() + self._patience.uploads
         most = 0
         while self._rclone is not None and not self._request.read_only:
