@@ -68,6 +68,7 @@ OWNED: dict[str, tuple[Action, Action | None]] = {
     "DELETE /ssh-keys/{key_id}": (Action.SSH_KEY_OWN, None),
     "GET /usage": (Action.USAGE_READ_OWN, Action.USAGE_READ),
     "GET /usage.csv": (Action.USAGE_READ_OWN, Action.USAGE_READ),
+    "GET /storage": (Action.USAGE_READ_OWN, Action.USAGE_READ),
 }
 """What it takes to do this to one's own, and to another's (None: nobody may). All else is nobody's
 own."""
