@@ -23,13 +23,15 @@ class Ask:
     """A request. Words in braces in `body` stand for ids of the world, as those in the path do.
 
     `world` names other objects than the usual ones for placeholders of the path, `also` actions
-    that are written down beside the route's own. `who` may be the headers of an instance.
+    that are written down beside the route's own. `who` may be the headers of an instance;
+    `query` is what stands behind the path.
     """
 
     who: str | dict[str, str] = OWNER
     body: Any = None
     world: dict[str, str] = field(default_factory=dict)
     also: frozenset[str] = frozenset()
+    query: str = ""
 
 
 CHANGES: dict[str, Ask] = {
@@ -55,6 +57,10 @@ CHANGES: dict[str, Ask] = {
     "DELETE /datasets/{dataset_id}": Ask(),
     "POST /datasets/{dataset_id}/versions": Ask(body={"description": "More of them"}),
     "POST /datasets/{dataset_id}/check": Ask(),
+    "DELETE /datasets/{dataset_id}/files": Ask(query="path=old.txt"),
+    "POST /datasets/{dataset_id}/uploads": Ask(body={"path": "new.txt", "size": "3"}),
+    "PUT /datasets/uploads/{upload_id}/content": Ask(),
+    "DELETE /datasets/uploads/{upload_id}": Ask(),
     "POST /instances": Ask(
         body={
             "workspace": "team",
@@ -132,6 +138,7 @@ WRITTEN_ELSEWHERE = {
     "POST /instances/{instance_id}/ssh/entries": "that the ticket was given is",
     "POST /instances/{instance_id}/snapshots/forecast": "it changes nothing",
     "PUT /images/transfers/{transfer_id}/content": "that the import began is, and its end",
+    "PUT /datasets/uploads/{upload_id}/content": "that the upload began is",
     "POST /datasets/{dataset_id}/check": "it only looks",
 }
 """Changes that leave no line of the audit log here, and why."""
@@ -150,6 +157,8 @@ FROM_AN_INSTANCE = FOR_SERVERS | {
     "POST /snapshots/{snapshot_id}/cancel",
     "GET /datasets",
     "GET /datasets/{dataset_id}",
+    "GET /datasets/{dataset_id}/files",
+    "GET /datasets/{dataset_id}/preview",
 }
 """All that the token of an instance reaches, and of these only what concerns that instance, or is
 of its workspace."""
@@ -171,6 +180,7 @@ NOT_MATCHED = {
     "PUT /instances/{instance_id}/ssh": "its own server alone knows it, and sends the whole",
     "PUT /instances/{instance_id}/endpoints": "its own server alone knows them, and sends all",
     "PUT /images/transfers/{transfer_id}/content": "the offset says what the sender knows",
+    "PUT /datasets/uploads/{upload_id}/content": "the offset says what the sender knows",
     "PATCH /queue/{instance_id}": "a place is asked for among entries that move by themselves",
 }
 """Changes without If-Match, and why."""

@@ -123,9 +123,15 @@ async def _datasets(api: Api) -> dict[str, str]:
     """A dataset of the team, and one of a workspace that its members are not in."""
     body = {"workspace": "team", "name": "pets", "access": "rw"}
     ours = await api.ok(OWNER, "POST", "/datasets", body)
+    folder = Path(api.control.settings.nas_root, f"{ours['workspace_id']}/datasets/{ours['id']}/v1")
+    for name in ("old.txt", "other.txt"):
+        folder.joinpath(name).write_text("cats")
     body = {"workspace": "empty", "name": "theirs"}
     theirs = await api.ok(ADMIN, "POST", "/datasets", body)
-    return {"dataset_id": ours["id"], "their_dataset": theirs["id"]}
+    file = {"path": "coming.txt", "size": 3}
+    upload = await api.ok(OWNER, "POST", f"/datasets/{ours['id']}/uploads", file)
+    ids = {"dataset_id": ours["id"], "their_dataset": theirs["id"]}
+    return ids | {"upload_id": upload["id"]}
 
 
 async def _push(repository: str) -> None:

@@ -56,7 +56,8 @@ class World:
     def path(self, route: str, ask: Ask = AS_USUAL) -> str:
         """The route's path with ids in place of its placeholders."""
         ids = self.ids | {key: self.ids[name] for key, name in ask.world.items()}
-        return re.sub(r"\{(\w+)\}", lambda match: ids[match[1]], route.partition(" ")[2])
+        path = re.sub(r"\{(\w+)\}", lambda match: ids[match[1]], route.partition(" ")[2])
+        return f"{path}?{ask.query}" if ask.query else path
 
     async def send(
         self, route: str, headers: dict[str, str] | None = None, **body: Any

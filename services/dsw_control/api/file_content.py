@@ -23,9 +23,13 @@ class FileContent(StreamingResponse):
     """The bytes of an open file, which is closed whatever becomes of the answer."""
 
     def __init__(
-        self, file: OpenFile, body: AsyncIterator[bytes], status: int, headers: dict[str, str]
+        self,
+        file: OpenFile,
+        body: AsyncIterator[bytes],
+        headers: dict[str, str],
+        status_code: int = 200,
     ) -> None:
-        super().__init__(body, status, headers)
+        super().__init__(body, status_code, headers)
         self._file = file
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,7 +57,7 @@ async def content_of(file: OpenFile, name: str, asked: Mapping[str, str], inline
         if not whole:
             headers["Content-Range"] = f"bytes {start}-{end - 1}/{file.size}"
         body = await file.stream(start, end)
-        return FileContent(file, body, 200 if whole else 206, headers)
+        return FileContent(file, body, headers, 200 if whole else 206)
     except BaseException:
         await file.close()
         raise

@@ -45,8 +45,8 @@ async def list_files(
     control: Control, caller: Caller, where: Where, page: PageRequest
 ) -> tuple[list[FileEntry], str | None]:
     """A folder of a dataset, folders first, then by name."""
-    path = clean_path(where.path)
     contents, version = await _readable(control, caller, where)
+    path = clean_path(where.path)
     folder = (where.dataset_id, str(version), path)
     entries, last = await contents.entries(path, mark_of(folder, page.cursor), page.limit)
     return entries, None if last is None else cursor_of(folder, last)
@@ -54,8 +54,8 @@ async def list_files(
 
 async def preview(control: Control, caller: Caller, where: Where) -> Preview:
     """The beginning of a file."""
-    path = file_path(where.path)
     contents, _ = await _readable(control, caller, where)
+    path = file_path(where.path)
     file = await contents.open(path)
     try:
         return await preview_of(control.previewing, file, path)
@@ -66,17 +66,17 @@ async def preview(control: Control, caller: Caller, where: Where) -> Preview:
 async def open_file(control: Control, caller: Caller, where: Where) -> OpenFile:
     """A file to be downloaded; it must be closed."""
     not_from_an_instance(caller)
-    path = file_path(where.path)
     contents, _ = await _readable(control, caller, where)
+    path = file_path(where.path)
     return await contents.open(path)
 
 
 async def delete_file(control: Control, caller: Caller, where: Where) -> None:
     """Delete a file, a link or an empty folder of the newest version."""
-    path = file_path(where.path)
     async with control.db.read() as session:
         target = await writable(session, control, caller, where.dataset_id)
         contents = await contents_of(session, control, target.place, target.dataset.name)
+    path = file_path(where.path)
     await contents.delete(path)
     async with control.db.write() as session:
         about = (target.dataset.id, target.dataset.workspace_id)
