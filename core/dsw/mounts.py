@@ -107,7 +107,8 @@ class MountView(View):
 
 def check_target(path: str) -> str:
     """The path itself when a dataset may be mounted there in an instance; `Invalid` otherwise."""
-    if not path.startswith("/") or path == "/":
+    # A colon ends the path in the words of an engine.
+    if not path.startswith("/") or path == "/" or ":" in path:
         raise _no_target(path)
     clean = f"/{clean_path(path[1:])}"
     hides = any(is_below(other, clean) for other in _OTHERS)

@@ -34,6 +34,7 @@ from dsw_control.api import (
 from dsw_control.api import endpoints as endpoint_routes
 from dsw_control.api import gateway as gateway_routes
 from dsw_control.api import images as image_routes
+from dsw_control.api import mounts as mount_routes
 from dsw_control.api import ssh as ssh_routes
 from dsw_control.api import transfers as transfer_routes
 from dsw_control.api import workspaces as workspace_routes
@@ -47,6 +48,7 @@ from dsw_control.body_limit import BodyLimit
 from dsw_control.ca_bundle import write_bundle
 from dsw_control.capacity import groups, queue, reaper
 from dsw_control.context import Control
+from dsw_control.data.mount_worker import MountWorker
 from dsw_control.data.upload_worker import LANES, UploadWorker
 from dsw_control.loops import every
 from dsw_control.oom import OomWatch
@@ -111,6 +113,7 @@ def create_app(control: Control, *, loops: bool = True) -> FastAPI:
         dataset_routes,
         workspace_routes,
         instances,
+        mount_routes,
         shares,
         ssh_routes,
         endpoint_routes,
@@ -153,6 +156,7 @@ def _add_health(app: FastAPI, prefix: str) -> None:
 def _start_loops(control: Control) -> list[asyncio.Task[None]]:
     reconciler, worker = Reconciler(control), SnapshotWorker(control)
     sharing, transfers = ShareWorker(control), TransferWorker(control)
+    mounts = MountWorker(control)
     uploads = UploadWorker(control)
 
     async def capacity() -> None:
@@ -183,6 +187,8 @@ def _start_loops(control: Control) -> list[asyncio.Task[None]]:
             every(60, Discards(control).turn, control.wake_discards),
             every(1, transfers.turn, control.wake_transfers),
             every(300, transfers.sweep),
+            every(1, mounts.turn, control.wake_mounts),
+            every(60, mounts.sweep, control.wake_mount_sweep),
             *(every(1, uploads.turn, control.wake_uploads) for _ in range(LANES)),
             every(300, uploads.sweep),
             every(60, Tags(control).turn, control.wake_tags),

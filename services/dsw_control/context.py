@@ -16,6 +16,7 @@ from dsw_control.engines.base import Engine
 from dsw_control.forecasts import Forecasts
 from dsw_control.guesses import Guesses
 from dsw_control.hub import Hub
+from dsw_control.locks import Locks
 from dsw_control.records.attempts import Attempts
 from dsw_control.ssh.tickets import Tickets
 from dsw_control.store.database import Database
@@ -24,7 +25,8 @@ from dsw_control.store.database import Database
 @dataclass
 class Control:
     """The parts of one control process. Each `wake` makes a loop look at once: the reconciler of
-    instances, that of snapshots, the queue, the removal of deleted images."""
+    instances, that of snapshots, the queue, the removal of deleted images. `source_ends`: when the
+    helper of a source last ended by itself."""
 
     settings: Settings
     db: Database
@@ -49,6 +51,10 @@ class Control:
     wake_queue: asyncio.Event = field(default_factory=asyncio.Event)
     wake_discards: asyncio.Event = field(default_factory=asyncio.Event)
     forecasts: Forecasts = field(default_factory=Forecasts)
+    wake_mounts: asyncio.Event = field(default_factory=asyncio.Event)
+    wake_mount_sweep: asyncio.Event = field(default_factory=asyncio.Event)
+    locks: Locks = field(default_factory=Locks)
+    source_ends: dict[str, float] = field(default_factory=dict)
 
     def url_of(self, owner: str, name: str) -> str:
         """The address of an instance: a path below the workbench's own, or absolute where each user

@@ -12,6 +12,7 @@ from dsw.snapshots import ENDED
 from dsw.specs import Spec
 from dsw_control.capacity.admission import release
 from dsw_control.context import Control
+from dsw_control.data import mount_rows
 from dsw_control.store.tables import Instance, Snapshot
 
 
@@ -64,6 +65,7 @@ async def end(session: AsyncSession, control: Control, row: Instance) -> None:
     row.save_now = None
     row.queued_at = row.queue_at = row.queue_place = row.endpoints = None
     row.stopped_at = control.clock()
+    await mount_rows.leave(session, control, row)
 
 
 async def cancel_snapshots(session: AsyncSession, row: Instance) -> None:

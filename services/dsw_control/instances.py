@@ -38,6 +38,7 @@ from dsw_control.auth import Caller
 from dsw_control.capacity import queue
 from dsw_control.capacity.groups import group_for
 from dsw_control.context import Control
+from dsw_control.data import static_mounts
 from dsw_control.etags import check_match
 from dsw_control.history import add_event, tell
 from dsw_control.instance_rows import is_being_saved, new_row, spec_named, want
@@ -177,6 +178,7 @@ async def _new_instance(
     row.code_source = body.code_source
     await _choose_saving(control, row, body.save_on_stop)
     session.add(row)
+    await static_mounts.choose(session, control, row, body.datasets)
     return row
 
 
@@ -277,6 +279,9 @@ async def _change_environment(
         # Another image has its own SSH server, or none: it tells at its start.
         row.ssh = None
         needs_new = True
+    if body.datasets is not None:
+        needs_new |= await static_mounts.choose(session, control, row, body.datasets)
+        needs_new |= bool(body.datasets) and await static_mounts.lacks_anchors(control, row)
     has_container = control.engine.isolated and row.attempt > 0
     if needs_new and has_container and not body.discard_changes:
         raise Conflict(

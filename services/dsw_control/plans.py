@@ -23,6 +23,7 @@ from dsw_control.capacity import queue
 from dsw_control.capacity.admission import is_held, leased
 from dsw_control.capacity.groups import group_for
 from dsw_control.context import Control
+from dsw_control.data import mount_starts
 from dsw_control.history import tell
 from dsw_control.instance_rows import is_being_saved, new_row, spec_named, want
 from dsw_control.records.folder_limits import folder_of, hold
@@ -78,6 +79,10 @@ async def make_plan(control: Control, request: PlanRequest) -> LaunchPlan:
     tell(control, row)
     try:
         await control.engine.make_folders(folders)
+        plan = await mount_starts.bring(control, plan)
+    except mount_starts.DatasetMissing as error:
+        await note_failure(control, row.id, Reason.DATASET_UNREACHABLE, error.sentence)
+        raise
     except DswError as error:
         await note_failure(control, row.id, Reason.ENGINE_FAILED, error.sentence)
         raise
@@ -103,6 +108,7 @@ async def _begin_attempt(
     row.attempt += 1
     row.asked, row.failure = True, ""
     row.changed_at = control.clock()
+    await mount_starts.prepare(session, control, row)
     plan = plan_of(control, row, image, workspace, await leased(session, row.id)).model_copy(
         update={
             "registry_login": await images.login_for(session, control, image),

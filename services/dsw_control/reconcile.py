@@ -276,6 +276,8 @@ class Reconciler:
             event = add_event(session, control, now)
         log.info("instance", instance=now.id, state=now.state, reason=now.reason)
         tell(control, now, event)
+        if step.state in AT_REST:
+            control.wake_mounts.set()
         if saving is not None:
             tell(control, *saving)
             control.wake_snapshots.set()
@@ -288,6 +290,8 @@ class Reconciler:
             await end(session, control, now)
         log.info("instance deleted", instance=row.id)
         tell_gone(control, now)
+        control.wake_mounts.set()
+        control.wake_mount_sweep.set()
 
     async def sweep(self) -> None:
         """End containers that no instance owns: left by a crash between two steps."""

@@ -18,11 +18,13 @@ from dsw_control.access import not_from_an_instance
 from dsw_control.assets.images import no_image, seen
 from dsw_control.auth import Caller
 from dsw_control.context import Control
+from dsw_control.data.static_mounts import statics
 from dsw_control.instances import create_instance
 from dsw_control.plans import plan_of
 from dsw_control.records.idempotency import Once
 from dsw_control.store.tables import (
     CodeSource,
+    Dataset,
     Image,
     ImageRecord,
     Instance,
@@ -46,6 +48,7 @@ async def record_of(session: AsyncSession, control: Control, row: Instance) -> R
         mounts=[
             RestoreMount(target=mount.target, read_only=mount.read_only) for mount in plan.mounts
         ],
+        datasets=await statics(session, row.id),
         environment=sorted(plan.environment),
     )
 
@@ -95,6 +98,7 @@ async def restore(
         spec=found.spec,
         resource_group=found.resource_group or None,
         code_source=found.code_source,
+        datasets=found.datasets,
         start=body.start,
     )
     return await create_instance(control, caller, create, once)
@@ -125,6 +129,14 @@ async def _record(session: AsyncSession, row: Image) -> ImageRecord:
     return record
 
 
+async def _dataset_gone(session: AsyncSession, found: RestoreRecord) -> str:
+    for each in found.datasets:
+        row = await session.get(Dataset, each.dataset)
+        if row is None or row.retired_at is not None:
+            return f"dataset {row.name if row else each.dataset!r}"
+    return ""
+
+
 async def _check_is_there(session: AsyncSession, control: Control, found: RestoreRecord) -> None:
     """`Conflict` that names what the workbench no longer has."""
     settings = control.settings
@@ -136,6 +148,8 @@ async def _check_is_there(session: AsyncSession, control: Control, found: Restor
         gone = f"resource group {found.resource_group!r}"
     elif found.code_source and await session.get(CodeSource, found.code_source) is None:
         gone = f"code source {found.code_source!r}"
+    else:
+        gone = await _dataset_gone(session, found)
     if gone:
         raise Conflict(
             f"The instance that was saved had the {gone}, which there is no more.",

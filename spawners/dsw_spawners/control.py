@@ -10,12 +10,14 @@ from dsw.events import PhaseReport
 from dsw.plan import LaunchPlan, PlanRequest
 
 TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
+SECONDS = 60.0
+"""For an answer: before it tells the plan, control mounts the datasets of the instance."""
 
 
 class Control:
     """Client of `POST /internal/...` at `url` with the hub's token."""
 
-    def __init__(self, url: str, token: str, timeout: float = 30.0) -> None:
+    def __init__(self, url: str, token: str, timeout: float = SECONDS) -> None:
         self._url = url
         # Control is on this host or this cluster: a proxy for the internet must not see its token.
         self._http = httpx.AsyncClient(

@@ -26,6 +26,8 @@ CAPABILITIES_OF_SUDO = (
 """What apt-get, dpkg, useradd, su and sudo need, each found by leaving it out: without FSETID they
 succeed and silently lose set-group-ID bits, without AUDIT_WRITE every sudo complains. Not in it:
 SETFCAP (packages fall back to set-user-ID), NET_RAW (forged frames to the neighbours), MKNOD."""
+FOLLOWS = "rslave"
+"""How a bind takes part in the mounts of its source: it sees them, and its own are not seen."""
 LABEL_OWNER = "dsw.owner"
 LABEL_NAME = "dsw.name"
 
@@ -62,8 +64,11 @@ def host_arguments(
     plan: LaunchPlan, run_folder: str, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Keyword arguments of `create_host_config`; `settings` as in `create_arguments`."""
-    own = [*(mount(each) for each in plan.mounts), _run_folder_mount(run_folder)]
-    targets = {each["Target"] for each in own}
+    own = [
+        *(mount(each) for each in plan.mounts if not each.follows),
+        _run_folder_mount(run_folder),
+    ]
+    targets = {each["Target"] for each in own} | {each.target for each in plan.mounts}
     others = [each for each in settings.get("mounts", []) if each["Target"] not in targets]
     binds = settings.get("binds", {}).items()
     arguments: dict[str, Any] = {
@@ -73,7 +78,10 @@ def host_arguments(
         "shm_size": plan.shared_memory,
         "network_mode": plan.network,
         "mounts": others + own,
-        "binds": {source: each for source, each in binds if each["bind"] not in targets},
+        "binds": {
+            **{source: each for source, each in binds if each["bind"] not in targets},
+            **{each.source: follower(each) for each in plan.mounts if each.follows},
+        },
         "cap_drop": ["ALL"],
         "cap_add": _union(settings.get("cap_add"), CAPABILITIES_OF_SUDO if plan.sudo else ()),
         "security_opt": _union(
@@ -129,10 +137,21 @@ def mount(each: plans.Mount) -> Mount:
     )
 
 
+def follower(each: plans.Mount) -> dict[str, str]:
+    """A bind that shows what is mounted below its source later. Never read-only: newer engines make
+    that of all that is mounted below, too. Of the old kind, with which the engine makes the source.
+    """
+    return {"bind": each.target, "mode": "rw", "propagation": FOLLOWS}
+
+
 def fits(plan: LaunchPlan, container: Mapping[str, Any]) -> bool:
-    """Whether the kept container can run the plan after an update of its limits."""
+    """Whether the kept container can run the plan after an update of its limits.
+
+    One without the places where datasets appear runs, unless its owner agreed to a new one.
+    """
     labels = container["Config"]["Labels"] or {}
-    return bool(labels.get(LABEL_FINGERPRINT) == plan.fingerprint)
+    same = bool(labels.get(LABEL_FINGERPRINT) == plan.fingerprint)
+    return same and not (plan.replace and _lacks_places(plan, container))
 
 
 def differences(plan: LaunchPlan, container: Mapping[str, Any]) -> list[str]:
@@ -142,7 +161,8 @@ def differences(plan: LaunchPlan, container: Mapping[str, Any]) -> list[str]:
     devices = [device for request in requests for device in request.get("DeviceIDs") or []]
     sudo = not any(opt.startswith("no-new-privileges") for opt in host.get("SecurityOpt") or [])
     now = {(each["Target"], each["Source"]) for each in host.get("Mounts") or []}
-    wanted = {(each.target, each.source) for each in plan.mounts}
+    wanted = {(each.target, each.source) for each in plan.mounts if not each.follows}
+    paths = {(each.target, each.source) for each in plan.mounts if each.follows}
     found = {
         "the image": container["Config"]["Image"] != plan.image_digest,
         "the shared memory": host.get("ShmSize") != plan.shared_memory,
@@ -150,8 +170,27 @@ def differences(plan: LaunchPlan, container: Mapping[str, Any]) -> list[str]:
         "the network": host.get("NetworkMode") != plan.network,
         "whether sudo works": sudo != plan.sudo,
         "the mounts": not wanted <= now or len(now - wanted) > 1,
+        "the paths of datasets": _paths(paths) != _paths(_followers(host)),
     }
     return [name for name, differs in found.items() if differs] or ["how it is set up"]
+
+
+def _lacks_places(plan: LaunchPlan, container: Mapping[str, Any]) -> bool:
+    wanted = {(each.target, each.source) for each in plan.mounts if each.follows}
+    return not wanted <= _followers(container["HostConfig"])
+
+
+def _followers(host: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Target and source of the binds that follow their source."""
+    parts = [str(each).rsplit(":", 2) for each in host.get("Binds") or []]
+    return {
+        (part[1], part[0]) for part in parts if len(part) == 3 and FOLLOWS in part[2].split(",")
+    }
+
+
+def _paths(followers: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Without the places that every instance has."""
+    return {each for each in followers if each[0] not in (plans.DATA, plans.DYNAMIC)}
 
 
 def _run_folder_mount(run_folder: str) -> Mount:

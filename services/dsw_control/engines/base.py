@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from dsw.agent import AgentReport, AgentRequest
@@ -142,6 +142,9 @@ class NodeMounts(Protocol):
 
     async def instances(self) -> list[str]:
         """Ids of the instances that have a folder on the node."""
+
+    async def remove_instances(self, ids: Sequence[str]) -> None:
+        """Remove the folders of instances that are gone, with all that is mounted there."""
 
     async def start_source(self, request: SourceRequest) -> None:
         """Start a source's helper, with the node's folder for its cache unless it has none; one

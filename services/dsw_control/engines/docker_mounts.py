@@ -8,7 +8,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import docker
@@ -38,7 +38,8 @@ from dsw_control.engines.docker_sources import DockerSources
 from dsw_control.engines.mount_table import MOUNTINFO, table_of
 
 KIND = "mounts"
-HELPER_SECONDS = 20
+STEP_SECONDS, MOST_SECONDS = 20, 60
+"""How long a helper may take: for each step what the agent gives it, and some for its own."""
 OLD = 20.0
 """Seconds for which what a helper read of the node's mounts is believed."""
 
@@ -131,6 +132,15 @@ class DockerMounts(DockerSources):
             ]
         )
         return text.split()
+
+    async def remove_instances(self, ids: Sequence[str]) -> None:
+        """Remove the folders of instances that are gone, with all that is mounted there. Where
+        control may remove empty ones itself, that needs no helper."""
+        root = await self._root()
+        left = [key for key in ids if not await asyncio.to_thread(_removed, root, key)]
+        if left:
+            steps = [Detach(instance_id=key, force=True) for key in left]
+            await self.apply(NodeMountsRequest(detach=steps))
 
     async def tidy(self, warmings: set[str]) -> None:
         """Remove what a killed control left."""
@@ -243,8 +253,9 @@ class DockerMounts(DockerSources):
             mounts=mounts,
             options=options,
         )
-        lines, code = self._run(client, helper)
-        return _results([*request.detach, *request.attach], lines, code)
+        steps: list[Step] = [*request.detach, *request.attach]
+        seconds = min(STEP_SECONDS * len(steps), MOST_SECONDS)
+        return _results(steps, *self._run(client, helper, seconds))
 
     def _with_roots(self, request: NodeMountsRequest) -> tuple[NodeMountsRequest, list[Mount]]:
         """The request with the folders as the helper sees them, and the mounts that make it so."""
@@ -273,7 +284,9 @@ class DockerMounts(DockerSources):
             driver_config=DriverConfig("local", dict(root.volume)),
         )
 
-    def _run(self, client: docker.DockerClient, helper: Helper) -> tuple[list[str], int | None]:
+    def _run(
+        self, client: docker.DockerClient, helper: Helper, seconds: int = STEP_SECONDS
+    ) -> tuple[list[str], int | None]:
         """What it printed, and its exit code: None when it was not done in time and was killed."""
         with self._guard:
             self._working.add(helper.id)
@@ -287,7 +300,7 @@ class DockerMounts(DockerSources):
                 self._helpers.remove(client, helper.kind, helper.id)
                 box = self._helpers.run(client, helper)
             try:
-                box.wait(timeout=HELPER_SECONDS)
+                box.wait(timeout=seconds)
             except (requests.Timeout, requests.ConnectionError):
                 return printed(box), None
             box.reload()
@@ -296,6 +309,20 @@ class DockerMounts(DockerSources):
             self._helpers.remove(client, helper.kind, helper.id)
             with self._guard:
                 self._working.discard(helper.id)
+
+
+def _removed(root: str, instance_id: str) -> bool:
+    """Whether the instance's folder was empty, and is gone: no mount point can be removed."""
+    folder = f"{root}/{INSTANCES}/{instance_id}"
+    try:
+        for area in os.listdir(folder):
+            os.rmdir(f"{folder}/{area}")
+        os.rmdir(folder)
+    except FileNotFoundError:
+        return os.access(root, os.R_OK)
+    except OSError:
+        return False
+    return True
 
 
 def _local_table(root: str) -> MountTable:
@@ -319,8 +346,7 @@ def _unanswered(step: Step, code: int | None) -> NodeMountResult:
     if code is not None:
         why = f"The helper ended before it was done (exit code {code})."
         return _failed(step, MountReason.ENGINE_FAILED, why)
-    why = f"It did not answer within {HELPER_SECONDS} seconds."
-    return _failed(step, MountReason.SOURCE_UNREACHABLE, why)
+    return _failed(step, MountReason.SOURCE_UNREACHABLE, "Its storage does not answer.")
 
 
 def _unreachable(step: Step, error: APIError) -> NodeMountResult:

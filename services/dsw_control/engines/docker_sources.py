@@ -26,8 +26,9 @@ from dsw_control.engines.docker_helpers import CAPABILITIES, Helper, NodeHelpers
 
 SOURCE, WARM, CLEAN = "source", "warm", "clean"
 CACHE = "/cache"
-END_SECONDS = 30
-"""For an object store's helper to send what is still to be written."""
+CLEAN_SECONDS = 30
+END_SECONDS = 330
+"""For an object store's helper, which first sends what instances wrote, and gives up after 300."""
 
 _UNMOUNT = 'umount -l "$1" 2>/dev/null; rmdir "$1" 2>/dev/null; true'
 _DELETE = 'rm -rf -- "$1"'
@@ -177,14 +178,14 @@ class DockerSources:
         def run(client: docker.DockerClient) -> None:
             self._helpers.remove(client, CLEAN, name)
             try:
-                self._helpers.run(client, helper).wait(timeout=END_SECONDS)
+                self._helpers.run(client, helper).wait(timeout=CLEAN_SECONDS)
             finally:
                 self._helpers.remove(client, CLEAN, name)
 
         await self._call(run)
 
 
-_SCRATCH = {"/stage": "size=1m,mode=700", "/run": "size=8m", "/tmp": "size=64m"}  # noqa: S108
+_SCRATCH = {"/stage": "size=16m,mode=700", "/run": "size=8m", "/tmp": "size=64m"}  # noqa: S108
 _OWNERS = ("CHOWN", "FOWNER", "SETGID", "SETUID")
 """To give what is checked out and mounted to the instances' user."""
 
