@@ -69,8 +69,8 @@ def data(
     extra = APPS + DataBed.settings(nas, store)
     bed = DataBed(TestBench(tmp_path_factory.mktemp("workbench"), "chain", extra), nas, store)
     bed.prepare()
-    bed.bench.up()
     try:
+        bed.bench.up()
         yield bed
         bed.nothing_left()
     finally:
