@@ -226,6 +226,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/datasets/warmings/{warming_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Warming
+         * @description How far the filling of a cache is.
+         */
+        get: operations["get_warming_services_dsw_api_datasets_warmings__warming_id__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Cancel Warming
+         * @description End the filling of a cache; what was read stays in it.
+         */
+        delete: operations["cancel_warming_services_dsw_api_datasets_warmings__warming_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/datasets/{dataset_id}": {
         parameters: {
             query?: never;
@@ -253,6 +277,26 @@ export interface paths {
          *     manages them. What is public only platform administrators change.
          */
         patch: operations["change_dataset_services_dsw_api_datasets__dataset_id__patch"];
+        trace?: never;
+    };
+    "/datasets/{dataset_id}/cache": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Cache
+         * @description What the node keeps of a dataset in an object store, and how often that served.
+         */
+        get: operations["get_cache_services_dsw_api_datasets__dataset_id__cache_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/datasets/{dataset_id}/check": {
@@ -394,6 +438,30 @@ export interface paths {
          *     start.
          */
         post: operations["add_version_services_dsw_api_datasets__dataset_id__versions_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/datasets/{dataset_id}/warmings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Warmings
+         * @description When a dataset's cache was filled, newest first.
+         */
+        get: operations["list_warmings_services_dsw_api_datasets__dataset_id__warmings_get"];
+        put?: never;
+        /**
+         * Create Warming
+         * @description Fill a dataset's cache, so that what is read next comes from this node.
+         */
+        post: operations["create_warming_services_dsw_api_datasets__dataset_id__warmings_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -810,6 +878,55 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/instances/{instance_id}/mounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Mounts
+         * @description What is mounted in an instance, or is to be when it runs; the oldest first.
+         */
+        get: operations["list_mounts_services_dsw_api_instances__instance_id__mounts_get"];
+        put?: never;
+        /**
+         * Create Mount
+         * @description Mount a dataset at `/mnt/dynamic/<name>` while the instance runs. It is Mounting at first;
+         *     look again until it is Mounted or Failed.
+         */
+        post: operations["create_mount_services_dsw_api_instances__instance_id__mounts_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/instances/{instance_id}/mounts/{mount_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Mount
+         * @description One mount, with the processes that kept it from being unmounted.
+         */
+        get: operations["get_mount_services_dsw_api_instances__instance_id__mounts__mount_id__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove Mount
+         * @description Unmount. While processes use it the answer is 409 and names them; the mount has them, too.
+         */
+        delete: operations["remove_mount_services_dsw_api_instances__instance_id__mounts__mount_id__delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1700,6 +1817,50 @@ export interface components {
          */
         Band: "low" | "normal" | "high";
         /**
+         * CacheView
+         * @description What a node keeps of an object store's dataset. `hit_rate`: the part of the bytes read that
+         *     did not come from the store, 0 to 1; None before anything was read.
+         */
+        CacheView: {
+            /**
+             * Bytes Cached
+             * @default 0
+             */
+            bytes_cached: number;
+            /**
+             * Bytes Fetched
+             * @default 0
+             */
+            bytes_fetched: number;
+            /**
+             * Bytes Limit
+             * @default 0
+             */
+            bytes_limit: number;
+            /**
+             * Bytes Read
+             * @default 0
+             */
+            bytes_read: number;
+            /** Hit Rate */
+            hit_rate?: number | null;
+            /**
+             * Message
+             * @default
+             */
+            message: string;
+            /**
+             * Mounted
+             * @default false
+             */
+            mounted: boolean;
+            /**
+             * State
+             * @default
+             */
+            state: string;
+        };
+        /**
          * CheckView
          * @description Whether the data could be reached when it was last tried, and why not.
          */
@@ -2158,6 +2319,16 @@ export interface components {
             total: number;
             /** Type */
             type: string;
+        };
+        /**
+         * Holder
+         * @description A process inside the instance that uses a mount.
+         */
+        Holder: {
+            /** Command */
+            command: string;
+            /** Pid */
+            pid: number;
         };
         /**
          * IdleRule
@@ -2770,6 +2941,93 @@ export interface components {
             username: string;
         };
         /**
+         * MountCreate
+         * @description A dataset to mount while the instance runs, at `/mnt/dynamic/<name>`. `keep`: it comes back
+         *     at the next start.
+         */
+        MountCreate: {
+            /** @default ro */
+            access: components["schemas"]["DataAccess"];
+            /**
+             * Dataset
+             * @description Id, or name in the workspace.
+             */
+            dataset: string;
+            /**
+             * Keep
+             * @default false
+             */
+            keep: boolean;
+            /**
+             * Name
+             * @description None: the dataset's.
+             */
+            name?: string | null;
+            /** Version */
+            version?: number | null;
+        };
+        /**
+         * MountKind
+         * @description From the start of an instance, or while it runs.
+         * @enum {string}
+         */
+        MountKind: "static" | "dynamic";
+        /**
+         * MountState
+         * @description How far a mount is. A static mount of an instance that does not run is Unmounted.
+         * @enum {string}
+         */
+        MountState: "Mounting" | "Mounted" | "Degraded" | "Unmounting" | "Unmounted" | "Failed";
+        /**
+         * MountView
+         * @description A mount. `holders` are the processes that kept it from being unmounted.
+         */
+        MountView: {
+            access: components["schemas"]["DataAccess"];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Dataset Id */
+            dataset_id: string;
+            /** Dataset Name */
+            dataset_name: string;
+            /** Ended At */
+            ended_at?: string | null;
+            /** Holders */
+            holders?: components["schemas"]["Holder"][];
+            /** Id */
+            id: string;
+            /** Instance Id */
+            instance_id: string;
+            /**
+             * Keep
+             * @default false
+             */
+            keep: boolean;
+            kind: components["schemas"]["MountKind"];
+            /**
+             * Message
+             * @default
+             */
+            message: string;
+            /** Name */
+            name: string;
+            /** Percent */
+            percent?: number | null;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            state: components["schemas"]["MountState"];
+            /** Target */
+            target: string;
+            /** Version */
+            version: number;
+        };
+        /**
          * OpenPort
          * @description A port that something in the instance listens on, reached at `{URL}proxy/{port}/`.
          */
@@ -2884,6 +3142,13 @@ export interface components {
             /** Next */
             next?: string | null;
         };
+        /** Page[MountView] */
+        Page_MountView_: {
+            /** Items */
+            items: components["schemas"]["MountView"][];
+            /** Next */
+            next?: string | null;
+        };
         /** Page[QueueEntryView] */
         Page_QueueEntryView_: {
             /** Items */
@@ -2958,6 +3223,13 @@ export interface components {
         Page_UploadView_: {
             /** Items */
             items: components["schemas"]["UploadView"][];
+            /** Next */
+            next?: string | null;
+        };
+        /** Page[WarmView] */
+        Page_WarmView_: {
+            /** Items */
+            items: components["schemas"]["WarmView"][];
             /** Next */
             next?: string | null;
         };
@@ -3992,6 +4264,69 @@ export interface components {
             };
         };
         /**
+         * WarmAsk
+         * @description What to read into the cache: all of a version, or what is below a path.
+         */
+        WarmAsk: {
+            /**
+             * Path
+             * @default
+             */
+            path: string;
+            /** Version */
+            version?: number | null;
+        };
+        /**
+         * WarmState
+         * @description How far the filling of a cache is.
+         * @enum {string}
+         */
+        WarmState: "Waiting" | "Warming" | "Done" | "Failed" | "Cancelled";
+        /**
+         * WarmView
+         * @description The filling of a cache. Bytes and files done and in all.
+         */
+        WarmView: {
+            /**
+             * Bytes Done
+             * @default 0
+             */
+            bytes_done: number;
+            /** Bytes Total */
+            bytes_total?: number | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Dataset Id */
+            dataset_id: string;
+            /** Ended At */
+            ended_at?: string | null;
+            /**
+             * Files Done
+             * @default 0
+             */
+            files_done: number;
+            /** Files Total */
+            files_total?: number | null;
+            /** Id */
+            id: string;
+            /**
+             * Message
+             * @default
+             */
+            message: string;
+            /**
+             * Path
+             * @default
+             */
+            path: string;
+            state: components["schemas"]["WarmState"];
+            /** Version */
+            version: number;
+        };
+        /**
          * WorkspaceChange
          * @description What may change later; what is None stays. A policy is replaced as a whole.
          */
@@ -4603,6 +4938,68 @@ export interface operations {
             };
         };
     };
+    get_warming_services_dsw_api_datasets_warmings__warming_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                warming_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WarmView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_warming_services_dsw_api_datasets_warmings__warming_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                warming_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WarmView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_dataset_services_dsw_api_datasets__dataset_id__get: {
         parameters: {
             query?: never;
@@ -4691,6 +5088,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DatasetView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_cache_services_dsw_api_datasets__dataset_id__cache_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CacheView"];
                 };
             };
             /** @description What was wrong and what to do */
@@ -4987,6 +5415,80 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DatasetView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_warmings_services_dsw_api_datasets__dataset_id__warmings_get: {
+        parameters: {
+            query?: {
+                /** @description At most so many items. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_WarmView_"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_warming_services_dsw_api_datasets__dataset_id__warmings_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters. The same key makes it once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WarmAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WarmView"];
                 };
             };
             /** @description What was wrong and what to do */
@@ -5920,6 +6422,147 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_mounts_services_dsw_api_instances__instance_id__mounts_get: {
+        parameters: {
+            query?: {
+                /** @description At most so many items. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_MountView_"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_mount_services_dsw_api_instances__instance_id__mounts_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters. The same key makes it once. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                instance_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MountCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MountView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_mount_services_dsw_api_instances__instance_id__mounts__mount_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                instance_id: string;
+                mount_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MountView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_mount_services_dsw_api_instances__instance_id__mounts__mount_id__delete: {
+        parameters: {
+            query?: {
+                /** @description Also when processes use it. */
+                force?: boolean;
+            };
+            header?: never;
+            path: {
+                instance_id: string;
+                mount_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MountView"];
+                };
+            };
+            /** @description What was wrong and what to do */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };

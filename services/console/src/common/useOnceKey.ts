@@ -11,7 +11,7 @@ export function useOnceKey(): (body: unknown) => string {
 }
 
 /** Random; `crypto.randomUUID` exists on https and localhost only. */
-function newKey(): string {
+export function newKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -3,15 +3,18 @@ import { Alert, Checkbox, Form, Input, Modal, Select } from "antd";
 import { useState } from "react";
 
 import { calls } from "../api/calls";
+import { useDatasets, useMounts } from "../api/datasetQueries";
 import type { Image, Instance, InstanceChange } from "../api/models";
 import { Problem, sentenceOf } from "../api/problem";
 import { useImages, useSpecs } from "../api/queries";
+import { sameJson } from "../api/unchanged";
 import { useGroups } from "../api/workspaceQueries";
 import { formatSpec } from "../common/format";
 import { useAction } from "../common/useAction";
 import { grouped } from "../images/order";
 import { useUser } from "../shell/me";
 import { useWorkspace } from "../shell/scope";
+import { may } from "../workspace/rights";
 import {
   changeOf,
   environmentIsFixed,
@@ -20,6 +23,8 @@ import {
   wishesOf,
   type Wishes,
 } from "./changes";
+import { DatasetRows } from "./DatasetRows";
+import { mountable, staticMounts, wishesOfMounts, wishesProblem, type DatasetWish } from "./datasetWishes";
 import { offerOf } from "./offers";
 import { PlaceFields } from "./PlaceFields";
 import { canStart } from "./states";
@@ -39,13 +44,15 @@ export function ChangeDialog({ instance, onClose }: { instance: Instance; onClos
     lists: ["instances"],
   });
 
+  const mounts = useMountWishes(instance, isolated && may(workspace, "mount.own"));
   const renews = needsNewContainer(instance);
-  const body = changeOf(instance, wishes) ?? (renews && consent ? {} : undefined);
+  const changed = mounts.changed ? { ...changeOf(instance, wishes), datasets: mounts.changed } : changeOf(instance, wishes);
+  const body = changed ?? (renews && consent ? {} : undefined);
   const fixed = environmentIsFixed(instance);
   const refusal = change.error instanceof Problem ? change.error : undefined;
   const refused = refusal?.status === 409 && mayNeedConsent(change.variables);
   const asksConsent = renews || refused;
-  const done = !body || (asksConsent && !consent);
+  const done = !body || Boolean(mounts.problem) || (asksConsent && !consent);
 
   function wish(more: Partial<Wishes>): void {
     change.reset();
@@ -61,6 +68,7 @@ export function ChangeDialog({ instance, onClose }: { instance: Instance; onClos
     <Modal
       open
       title={`Change “${instance.display_name}”`}
+      width="min(640px, 100vw - 32px)"
       okText={asksConsent ? "Change and discard" : "Change"}
       okButtonProps={{ disabled: done, danger: asksConsent }}
       confirmLoading={change.isPending}
@@ -116,6 +124,16 @@ export function ChangeDialog({ instance, onClose }: { instance: Instance; onClos
           disabled={fixed}
           fixedGroup
         />
+        {mounts.wishes && (mounts.datasets.length > 0 || mounts.wishes.length > 0) && (
+          <Form.Item label="Datasets">
+            <DatasetRows
+              datasets={mounts.datasets}
+              wishes={mounts.wishes}
+              onChange={mounts.set}
+              disabled={fixed}
+            />
+          </Form.Item>
+        )}
         {isolated && (
           <Checkbox checked={wishes.saveOnStop} onChange={(event) => wish({ saveOnStop: event.target.checked })}>
             Save it as an image at each stop
@@ -152,6 +170,22 @@ export function ChangeDialog({ instance, onClose }: { instance: Instance; onClos
     const offering = groups.filter((group) => group.specs.includes(spec)).map(({ name }) => name);
     return offering.includes(wishes.group) ? wishes.group : (offering[0] ?? wishes.group);
   }
+}
+
+/** The datasets of its start as they are, until the user changes them. */
+function useMountWishes(instance: Instance, enabled: boolean) {
+  const datasets = useDatasets(instance.workspace_id, enabled).data;
+  const mounts = useMounts(instance.id, enabled).data;
+  const [chosen, set] = useState<DatasetWish[]>();
+  const now = datasets && mounts && wishesOfMounts(mounts, datasets);
+  const wishes = chosen ?? now;
+  return {
+    datasets: mountable(datasets ?? []),
+    wishes,
+    set,
+    changed: chosen && !sameJson(chosen, now) ? staticMounts(chosen) : undefined,
+    problem: wishes && wishesProblem(wishes, datasets ?? []),
+  };
 }
 
 function imageOptions(images: readonly Image[], instance: Instance) {

@@ -3,6 +3,7 @@ import { Alert, Button, Checkbox, Form, Input, Select } from "antd";
 import { useState } from "react";
 
 import { calls } from "../api/calls";
+import { useDatasets } from "../api/datasetQueries";
 import type { InstanceCreate, Spec, Workspace } from "../api/models";
 import { sentenceOf } from "../api/problem";
 import { useImages } from "../api/queries";
@@ -11,6 +12,9 @@ import { Loaded } from "../common/Loaded";
 import { useAction } from "../common/useAction";
 import { useOnceKey } from "../common/useOnceKey";
 import { useUser } from "../shell/me";
+import { may } from "../workspace/rights";
+import { DatasetRows } from "./DatasetRows";
+import { mountable, staticMounts, wishesProblem, type DatasetWish } from "./datasetWishes";
 import { ImagePicker } from "./ImagePicker";
 import { NameField } from "./NameField";
 import { nameProblem, serverName } from "./names";
@@ -45,12 +49,15 @@ export function CreateForm(props: Props) {
   const [image, setImage] = useState(props.image);
   const [spec, setSpec] = useState<string>();
   const [place, setPlace] = useState(() => usualPlace(workspace));
+  const [mounts, setMounts] = useState<DatasetWish[]>([]);
   const [saves, setSaves] = useState(false);
   const [start, setStart] = useState(true);
   const [wait, setWait] = useState(true);
   const [tried, setTried] = useState(false);
   const images = useImages(workspace?.id);
   const groups = useGroups().data ?? [];
+  const mayMount = me.isolated && may(workspace, "mount.own");
+  const datasets = mountable(useDatasets(workspace?.id, mayMount).data ?? []);
 
   const offers = new Map(
     specs.map((item) => [item.name, offerOf(item, workspace, groups, place.group || undefined)]),
@@ -64,12 +71,13 @@ export function CreateForm(props: Props) {
 
   function changeWorkspace(id: string): void {
     setWorkspaceId(id);
+    setMounts([]);
     setPlace(usualPlace(workspaces.find((item) => item.id === id)));
   }
 
   function submit(): void {
     setTried(true);
-    if (missing || problem || !chosen || !size) return;
+    if (missing || problem || wishesProblem(mounts, datasets) || !chosen || !size) return;
     const asked = specs.find((item) => item.name === size);
     const group = place.group || (asked && groupFor(asked, groups)?.name);
     const body: InstanceCreate = {
@@ -81,6 +89,7 @@ export function CreateForm(props: Props) {
       resource_group: group ?? null,
       priority: place.priority,
       code_source: place.code || null,
+      datasets: staticMounts(mounts),
       save_on_stop: saves,
       start,
       queue: wait,
@@ -133,6 +142,12 @@ export function CreateForm(props: Props) {
       <h3>Size</h3>
       <SpecPicker specs={specs} offers={offers} value={size} onChange={setSpec} />
       <PlaceFields workspace={workspace} spec={size} place={place} onChange={setPlace} />
+      {mayMount && datasets.length > 0 && (
+        <>
+          <h3>Datasets</h3>
+          <DatasetRows datasets={datasets} wishes={mounts} onChange={setMounts} />
+        </>
+      )}
       {me.isolated && (
         <Checkbox checked={saves} onChange={(event) => setSaves(event.target.checked)}>
           Save it as an image at each stop

@@ -14,6 +14,7 @@ import { EndpointsSection } from "./EndpointsSection";
 import { Facts } from "./Facts";
 import { History } from "./History";
 import type { DialogKind } from "./InstanceDialogs";
+import { MountsSection } from "./MountsSection";
 import { RowButtons } from "./RowButtons";
 import { StartProgress } from "./StateCell";
 import { wordsOf } from "./states";
@@ -73,6 +74,7 @@ function Details({ instance, rights, onOpen, onClose }: DetailsProps) {
         onOpen={(dialog) => onOpen(dialog, instance)}
       />
       {allowed.terminal && <EndpointsSection instance={instance} />}
+      {isolated && allowed.history && <MountsSection instance={instance} changes={allowed.mount} />}
       <Facts instance={instance} />
       {saved.length > 0 && (
         <section>

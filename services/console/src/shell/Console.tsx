@@ -7,6 +7,7 @@ import { Problem, sentenceOf } from "../api/problem";
 import { LiveContext, useMe, useWorkspaces } from "../api/queries";
 import { signIn } from "../api/session";
 import { useLive } from "../api/useLive";
+import { DatasetsPage } from "../datasets/DatasetsPage";
 import { ImagesPage } from "../images/ImagesPage";
 import { InstancesPage } from "../instances/InstancesPage";
 import { PlatformPage } from "../platform/PlatformPage";
@@ -51,6 +52,7 @@ function SignedIn({ me, workspaces }: { me: Me; workspaces: Workspace[] }) {
             <Banners me={me} workspace={OF_NO_WORKSPACE.has(page) ? undefined : scope.chosen} />
             {page === "instances" && <InstancesPage />}
             {page === "images" && <ImagesPage />}
+            {page === "datasets" && <DatasetsPage />}
             {page === "snapshots" && <SnapshotsPage />}
             {page === "queue" && <QueuePage />}
             {page === "workspace" && <WorkspacePage />}

@@ -16,6 +16,7 @@ import { WorkspaceSwitcher } from "./WorkspaceSwitcher";
 export const TITLES: Record<Page, string> = {
   instances: "Instances",
   images: "Images",
+  datasets: "Datasets",
   snapshots: "Snapshots",
   queue: "Queue",
   workspace: "Workspace",
@@ -50,7 +51,7 @@ export function Header({ me, page }: { me: Me; page: Page }) {
 
 function useViews(me: Me): Page[] {
   const queues = where(useScope(), "queue.read").length > 0;
-  const views: Page[] = ["instances", "images", "snapshots"];
+  const views: Page[] = ["instances", "images", "datasets", "snapshots"];
   if (queues) views.push("queue");
   views.push("workspace");
   if (me.admin) views.push("platform");

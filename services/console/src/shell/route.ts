@@ -1,7 +1,7 @@
 /** Which view is shown, kept in the address after `#`, so that links, reload and back work. */
 import { useSyncExternalStore } from "react";
 
-export const PAGES = ["instances", "images", "snapshots", "queue", "workspace", "platform", "ssh-keys"] as const;
+export const PAGES = ["instances", "images", "datasets", "snapshots", "queue", "workspace", "platform", "ssh-keys"] as const;
 export type Page = (typeof PAGES)[number];
 
 export interface Route {

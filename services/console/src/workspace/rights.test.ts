@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 
 import type { Action, Image, Workspace } from "../api/models";
-import { may, mayDeleteCode, rightsOnImage, rightsOnInstance } from "./rights";
+import { may, mayDeleteCode, rightsOnDataset, rightsOnImage, rightsOnInstance } from "./rights";
 
 const with_ = (...actions: Action[]) => ({ id: "ws", roles: ["owner"], actions }) as unknown as Workspace;
 const ME = { name: "alice", admin: false };
-const NOTHING = { open: false, terminal: false, ssh: false, manage: false, save: false, share: false, history: false };
+const NOTHING = { open: false, terminal: false, ssh: false, manage: false, save: false, share: false, mount: false, history: false };
 
 describe("what the user may do", () => {
   it("is what the server lists, whatever their roles are called", () => {
@@ -25,9 +25,12 @@ describe("rights on an instance", () => {
       manage: true,
       save: false,
       share: true,
+      mount: false,
       history: true,
     });
     expect(rightsOnInstance(own, ME, with_("instance.manage.all"))).toMatchObject({ manage: false });
+    expect(rightsOnInstance(own, ME, with_("mount.own"))).toMatchObject({ mount: true });
+    expect(rightsOnInstance({ ...own, owner: "bob" }, ME, with_("mount.own"))).toMatchObject({ mount: false });
   });
 
   it("of others take the actions on all instances, and do not open them", () => {
@@ -41,6 +44,7 @@ describe("rights on an instance", () => {
       manage: true,
       save: true,
       share: true,
+      mount: false,
       history: true,
     });
   });
@@ -118,5 +122,29 @@ describe("a code source", () => {
     expect(mayDeleteCode({ owner: "alice" }, ME, with_("code.add"))).toBe(true);
     expect(mayDeleteCode({ owner: "bob" }, ME, with_("code.add"))).toBe(false);
     expect(mayDeleteCode({ owner: "bob" }, ME, with_("code.manage"))).toBe(true);
+  });
+});
+
+describe("rights on a dataset", () => {
+  const own = { owner: "alice", visibility: "private", retired_at: null } as const;
+  const others = { ...own, owner: "bob" };
+
+  it("of one's own follow registering, those on others managing", () => {
+    expect(rightsOnDataset(own, ME, with_("dataset.add"))).toEqual({ change: true, publish: false });
+    expect(rightsOnDataset(own, ME, with_("dataset.manage"))).toMatchObject({ change: false });
+    expect(rightsOnDataset(others, ME, with_("dataset.add"))).toMatchObject({ change: false });
+    expect(rightsOnDataset(others, ME, with_("dataset.manage"))).toMatchObject({ change: true });
+    expect(rightsOnDataset(own, ME, undefined)).toMatchObject({ change: false });
+  });
+
+  it("that everybody sees are the administrators'", () => {
+    const seen = { ...own, visibility: "public" } as const;
+    expect(rightsOnDataset(seen, ME, with_("dataset.add"))).toMatchObject({ change: false });
+    expect(rightsOnDataset(seen, { ...ME, admin: true }, with_("dataset.add"))).toEqual({ change: true, publish: true });
+  });
+
+  it("that was retired end", () => {
+    const retired = { ...own, retired_at: "2026-01-01T00:00:00Z" };
+    expect(rightsOnDataset(retired, ME, with_("dataset.add"))).toMatchObject({ change: false });
   });
 });

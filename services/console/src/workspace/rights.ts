@@ -1,5 +1,5 @@
 /** What the user may do where: the actions that the server gives, never the names of roles. Pure. */
-import type { Action, CodeSource, Image, Instance, Me, Workspace } from "../api/models";
+import type { Action, CodeSource, Dataset, Image, Instance, Me, Workspace } from "../api/models";
 
 export const may = (workspace: Pick<Workspace, "actions"> | undefined, action: Action): boolean =>
   workspace?.actions.includes(action) ?? false;
@@ -13,6 +13,8 @@ export interface InstanceRights {
   manage: boolean;
   save: boolean;
   share: boolean;
+  /** Mount and unmount datasets in it while it runs. */
+  mount: boolean;
   /** Read what happened to it; to open what is shared does not include that. */
   history: boolean;
 }
@@ -32,6 +34,7 @@ export function rightsOnInstance(
     manage,
     save: manage && may(workspace, "snapshot.own"),
     share: own ? may(workspace, "instance.share.own") : manage,
+    mount: own && may(workspace, "mount.own"),
     history: own ? workspace !== undefined : manage || may(workspace, "instance.read.all"),
   };
 }
@@ -64,6 +67,24 @@ export function rightsOnImage(
     check: official ? offered && me.admin : keeps,
     take: !official && offered && may(workspace, "image.add"),
   };
+}
+
+export interface DatasetRights {
+  /** Change, publish to the workspace, give it a new version, retire it. */
+  change: boolean;
+  /** Let everybody see it, or end that. */
+  publish: boolean;
+}
+
+/** `workspace` is that of the dataset; what everybody sees is changed by administrators only. */
+export function rightsOnDataset(
+  dataset: Pick<Dataset, "owner" | "visibility" | "retired_at">,
+  me: Pick<Me, "name" | "admin">,
+  workspace: Workspace | undefined,
+): DatasetRights {
+  const own = dataset.owner === me.name;
+  const keeps = dataset.retired_at == null && may(workspace, own ? "dataset.add" : "dataset.manage");
+  return { change: keeps && (dataset.visibility !== "public" || me.admin), publish: me.admin };
 }
 
 export const mayDeleteCode = (
