@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 
-from dsw.cli.mounts import holders_text, static_mount, static_mounts
+from dsw.cli.mounts import static_mount, static_mounts
 from dsw.datasets import DataAccess
 from dsw.errors import Invalid
-from dsw.mounts import Holder, MountKind, MountState, MountView, StaticMount
+from dsw.mounts import StaticMount
 
 
 @pytest.mark.parametrize(
@@ -42,22 +40,3 @@ def test_what_names_no_dataset_is_refused_with_an_example(text: str) -> None:
 def test_no_option_leaves_the_datasets_as_they_are() -> None:
     assert static_mounts(None) is None
     assert static_mounts(["a"]) == [StaticMount(dataset="a")]
-
-
-def test_holders_are_named_with_their_process_ids() -> None:
-    item = MountView(
-        id="mnt-a",
-        instance_id="dsw-a",
-        dataset_id="ds-a",
-        dataset_name="a",
-        version=1,
-        kind=MountKind.DYNAMIC,
-        name="a",
-        target="/mnt/dynamic/a",
-        access=DataAccess.RO,
-        state=MountState.MOUNTED,
-        holders=[Holder(pid=12, command="python"), Holder(pid=40, command="bash")],
-        created_at=datetime(2026, 1, 1, tzinfo=UTC),
-    )
-    assert holders_text(item) == "python (12), bash (40)"
-    assert holders_text(item.model_copy(update={"holders": []})) == "processes"

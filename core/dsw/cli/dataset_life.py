@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from dsw.cli.credentials import client
-from dsw.cli.dataset_files import Key
+from dsw.cli.dataset_files import Key, Version
 from dsw.cli.find import find_dataset
 from dsw.cli.options import OfWorkspace, Yes
 from dsw.cli.output import AsJson, console, show_fields, show_one, when
@@ -29,11 +29,13 @@ def version(
     show_one(item, as_json, dataset_line(item))
 
 
-def check(dataset: Key, workspace: OfWorkspace = None, as_json: AsJson = False) -> None:
+def check(
+    dataset: Key, version: Version = None, workspace: OfWorkspace = None, as_json: AsJson = False
+) -> None:
     """Try whether the data can be reached, and say why not."""
     with client() as api:
         found = find_dataset(api, dataset, workspace)
-        item = api.check_dataset(found.id)
+        item = api.check_dataset(found.id, version)
     if not as_json and item.check.reachable is False:
         raise Conflict(f"{found.name} cannot be reached.", item.check.message)
     line = f"{found.name}, version {item.number}: {check_text(item.check)}"

@@ -16,8 +16,8 @@ from dsw.cli.output import AsJson, clean, console, errors, show, show_one
 from dsw.cli.progress import POLL_SECONDS, Patience
 from dsw.client import Client
 from dsw.datasets import DataAccess
-from dsw.errors import Conflict, Invalid, NotFound, RemoteError, Unavailable
-from dsw.mounts import MountCreate, MountReason, MountState, MountView, StaticMount
+from dsw.errors import Conflict, Invalid, NotFound, Unavailable
+from dsw.mounts import MountCreate, MountState, MountView, StaticMount
 
 app = typer.Typer(help="Datasets mounted in an instance.", no_args_is_help=True)
 
@@ -87,14 +87,11 @@ def remove(
     """Unmount a dataset; says which processes still use it."""
     with client() as api:
         item = find_mount(api, find_instance(api, instance).id, mount)
-        api.remove_mount(item.instance_id, item.id, force)
+        item = api.remove_mount(item.instance_id, item.id, force)
         if wait:
-            item = _unmounted(api, item, timeout)
-    if item.reason == MountReason.BUSY:
-        raise Conflict(
-            f"{item.target} is in use by {holders_text(item)}.",
-            "End them, or unmount it with --force.",
-        )
+            item = _settled(api, item, MountState.UNMOUNTING, timeout)
+    if wait and item.state is not MountState.UNMOUNTED:
+        raise Conflict(f"{item.target} is {item.state.value}.", item.message)
     console.print(f"{item.target} is {item.state.value.lower()}.", markup=False)
 
 
@@ -133,11 +130,6 @@ def static_mount(text: str) -> StaticMount:
     )
 
 
-def holders_text(item: MountView) -> str:
-    """`python (12), bash (40)`: the processes that use a mount."""
-    return ", ".join(f"{one.command} ({one.pid})" for one in item.holders) or "processes"
-
-
 def _settled(api: Client, item: MountView, moving: MountState, seconds: float) -> MountView:
     """The mount, once it is not in this state any more; Ctrl-C ends the waiting only."""
     patience = Patience()
@@ -157,20 +149,7 @@ def _settled(api: Client, item: MountView, moving: MountState, seconds: float) -
     return item
 
 
-def _unmounted(api: Client, item: MountView, seconds: float) -> MountView:
-    """The mount after it was asked to end; its row may be gone by then."""
-    asked = item.model_copy(update={"state": MountState.UNMOUNTING})
-    try:
-        return _settled(api, asked, MountState.UNMOUNTING, seconds)
-    except RemoteError as error:
-        if error.status != NotFound.status:
-            raise
-        return item.model_copy(update={"state": MountState.UNMOUNTED, "reason": ""})
-
-
 def _reason(item: MountView) -> str:
-    if item.reason == MountReason.BUSY:
-        return f"in use by {holders_text(item)}"
     percent = "" if item.percent is None else f"{item.percent:.0f} %"
     return item.message or percent or item.reason
 

@@ -71,9 +71,11 @@ class DatasetCalls(Transport):
         """Make a new version of a dataset."""
         return self._create(path_of("datasets", dataset_id, "versions"), DatasetView, body)
 
-    def check_dataset(self, dataset_id: str) -> VersionView:
-        """Try whether the newest version can be reached."""
-        return self._act(path_of("datasets", dataset_id, "check"), VersionView)
+    def check_dataset(self, dataset_id: str, version: int | None = None) -> VersionView:
+        """Try whether a version can be reached."""
+        path = path_of("datasets", dataset_id, "check")
+        answer = self._send("POST", path, params={} if version is None else {"version": version})
+        return VersionView.model_validate(answer.json())
 
     def dataset_usage(self, dataset_id: str) -> DatasetUse:
         """Who uses a dataset."""
@@ -154,6 +156,6 @@ class DatasetCalls(Transport):
         """One filling of a cache."""
         return self._one(path_of("datasets", "warmings", warming_id), WarmView)
 
-    def cancel_warming(self, warming_id: str) -> None:
+    def cancel_warming(self, warming_id: str) -> WarmView:
         """End the filling of a cache; what is in it stays."""
-        self._delete(path_of("datasets", "warmings", warming_id))
+        return WarmView.model_validate(self._delete(path_of("datasets", "warmings", warming_id)))

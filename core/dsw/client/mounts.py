@@ -21,7 +21,7 @@ class MountCalls(Transport):
         """Mount a dataset in a running instance."""
         return self._create(path_of("instances", instance_id, "mounts"), MountView, body)
 
-    def remove_mount(self, instance_id: str, mount_id: str, force: bool = False) -> None:
-        """Unmount; with `force` also when processes use it."""
+    def remove_mount(self, instance_id: str, mount_id: str, force: bool = False) -> MountView:
+        """Unmount; with `force` also when processes use it. It may still be Unmounting."""
         path = path_of("instances", instance_id, "mounts", mount_id)
-        self._delete(path, {"force": force or None})
+        return MountView.model_validate(self._delete(path, {"force": force or None}))
