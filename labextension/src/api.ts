@@ -1,6 +1,15 @@
 /** How the routes of the server extension are called, and what their refusals mean. */
 
 import type {
+  IDataApi,
+  IDataset,
+  IFileEntry,
+  IMount,
+  IMountRequest,
+  IPage,
+  IPreview
+} from './dataTokens.js';
+import type {
   IApi,
   ICodeProgress,
   IForecast,
@@ -32,7 +41,7 @@ export class ApiError extends Error {
   }
 }
 
-export class Api implements IApi {
+export class Api implements IApi, IDataApi {
   constructor(private _fetch: Fetch) {}
 
   metrics(): Promise<IMetrics> {
@@ -73,6 +82,44 @@ export class Api implements IApi {
     return (await this._call<{ report: IReport }>('GET', path)).report;
   }
 
+  datasets(cursor = ''): Promise<IPage<IDataset>> {
+    return this._call('GET', asking('datasets', { limit: '200', cursor }));
+  }
+
+  files(
+    dataset: string,
+    path: string,
+    cursor = ''
+  ): Promise<IPage<IFileEntry>> {
+    const place = `datasets/${encodeURIComponent(dataset)}/files`;
+    return this._call('GET', asking(place, { path, limit: '100', cursor }));
+  }
+
+  preview(dataset: string, path: string): Promise<IPreview> {
+    const place = `datasets/${encodeURIComponent(dataset)}/preview`;
+    return this._call('GET', asking(place, { path }));
+  }
+
+  async mounts(): Promise<IMount[]> {
+    const place = asking('mounts', { limit: '200' });
+    const page = await this._call<IPage<IMount>>('GET', place);
+    return page.items.filter(mount => mount.ended_at === null);
+  }
+
+  mount(id: string, wait: number): Promise<IMount> {
+    const place = `mounts/${encodeURIComponent(id)}`;
+    return this._call('GET', asking(place, { wait: String(wait) }));
+  }
+
+  addMount(request: IMountRequest): Promise<IMount> {
+    return this._call('POST', 'mounts', JSON.stringify(request));
+  }
+
+  async removeMount(id: string, force: boolean): Promise<void> {
+    const place = `mounts/${encodeURIComponent(id)}`;
+    await this._call('DELETE', asking(place, { force: force ? 'true' : '' }));
+  }
+
   private async _call<T>(
     method: string,
     path: string,
@@ -87,8 +134,16 @@ export class Api implements IApi {
     if (!response.ok) {
       throw new ApiError(response.status, await sentence(response));
     }
-    return (await response.json()) as T;
+    const text = await response.text();
+    return (text ? JSON.parse(text) : undefined) as T;
   }
+}
+
+/** A path with a query of what is not empty. */
+function asking(path: string, values: Record<string, string>): string {
+  const given = Object.entries(values).filter(([, value]) => value);
+  const query = new URLSearchParams(given).toString();
+  return query ? `${path}?${query}` : path;
 }
 
 async function sentence(response: Response): Promise<string> {

@@ -1,6 +1,7 @@
 /** The features, one plugin each. */
 
 import {
+  ILayoutRestorer,
   IRouter,
   type JupyterFrontEnd,
   type JupyterFrontEndPlugin
@@ -9,7 +10,9 @@ import { ICommandPalette } from '@jupyterlab/apputils';
 import { IMainMenu } from '@jupyterlab/mainmenu';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { CodeCheckout } from './codeCheckout.js';
+import { DatasetPanel } from './datasetPanel.js';
 import { takeTerminalRequest } from './openTerminal.js';
+import { pathActions } from './paths.js';
 import { consoleUrl, makeApi } from './request.js';
 import { ResourceStatus } from './resourceStatus.js';
 import { SaveAsImage } from './saveAsImage.js';
@@ -92,4 +95,34 @@ const codeCheckout: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default [saveAsImage, resourceStatus, openTerminal, codeCheckout];
+const datasets: JupyterFrontEndPlugin<void> = {
+  id: 'jupyterhub-dsw:datasets',
+  description: 'Shows datasets and mounts them in the running instance.',
+  autoStart: true,
+  optional: [ICommandPalette, ILayoutRestorer],
+  activate: (
+    app: JupyterFrontEnd,
+    palette: ICommandPalette | null,
+    restorer: ILayoutRestorer | null
+  ) => {
+    const api = makeApi(app.serviceManager.serverSettings);
+    const panel = new DatasetPanel(api, pathActions(app.commands));
+    app.shell.add(panel, 'left', { rank: 250 });
+    restorer?.add(panel, panel.id);
+    const command = CommandIds.showDatasets;
+    app.commands.addCommand(command, {
+      label: 'Show Datasets',
+      caption: 'Look at datasets, and mount them in this instance',
+      execute: () => app.shell.activateById(panel.id)
+    });
+    palette?.addItem({ command, category: 'Workbench' });
+  }
+};
+
+export default [
+  saveAsImage,
+  resourceStatus,
+  openTerminal,
+  codeCheckout,
+  datasets
+];

@@ -2,6 +2,9 @@
 
 export namespace CommandIds {
   export const saveAsImage = 'jupyterhub-dsw:save-as-image';
+  export const showDatasets = 'jupyterhub-dsw:show-datasets';
+  /** Lab's own. */
+  export const openPath = 'filebrowser:open-path';
   /** Lab's own. */
   export const createTerminal = 'terminal:create-new';
 }

@@ -83,3 +83,47 @@ test('no answer and a server error are temporary', async () => {
     (error: ApiError) => error.isTemporary
   );
 });
+
+test('a path of files stays one parameter, whatever is in it', async () => {
+  for (const path of ['../x', 'a&version=9', 'a?b#c', ' a ', '%2e', '猫']) {
+    const { api, calls } = answering(Response.json({ items: [], next: null }));
+    await api.files('ds-1', path, 'c/1');
+    const [[, address]] = calls as [[string, string]];
+    const [place, query] = address.split('?');
+    assert.equal(place, 'datasets/ds-1/files');
+    const asked = new URLSearchParams(query);
+    assert.deepEqual(
+      [asked.get('path'), asked.get('limit'), asked.get('cursor')],
+      [path, '100', 'c/1']
+    );
+  }
+});
+
+test('mounts that have ended are left out', async () => {
+  const items = [
+    { id: 'a', ended_at: null },
+    { id: 'b', ended_at: 'now' }
+  ];
+  const { api } = answering(Response.json({ items, next: null }));
+  assert.deepEqual(await api.mounts(), [items[0]]);
+});
+
+test('a mount is asked for, added and removed', async () => {
+  const gone = answering(new Response(null, { status: 204 }));
+  await gone.api.removeMount('../x', true);
+  const stays = answering(Response.json({}));
+  await stays.api.removeMount('mnt-1', false);
+  await stays.api.mount('mnt-1', 1).catch(() => undefined);
+  assert.deepEqual(
+    [...gone.calls, ...stays.calls],
+    [
+      ['DELETE', 'mounts/..%2Fx?force=true', undefined],
+      ['DELETE', 'mounts/mnt-1', undefined],
+      ['GET', 'mounts/mnt-1?wait=1', undefined]
+    ]
+  );
+  const request = { dataset: 'ds-1', access: 'ro' as const, keep: false };
+  const added = answering(Response.json({ id: 'mnt-2' }, { status: 201 }));
+  assert.deepEqual(await added.api.addMount(request), { id: 'mnt-2' });
+  assert.deepEqual(added.calls, [['POST', 'mounts', JSON.stringify(request)]]);
+});
