@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute
 
 from dsw import __version__
 from dsw.errors import DswError
@@ -101,6 +102,15 @@ def create_app(control: Control, *, loops: bool = True) -> FastAPI:
     )
     app.state.control = control
     problems.install(app)
+    app.router.routes.extend(_routes(prefix))
+    app.add_middleware(BodyLimit)
+    app.add_middleware(RequestLog)
+    return app
+
+
+@cache
+def _routes(prefix: str) -> list[BaseRoute]:
+    """All routes below a prefix. They know no control, and to make them takes long."""
     api = APIRouter(prefix=f"{prefix}api", responses=ERRORS)
     for part in (
         capacity_routes,
@@ -122,21 +132,20 @@ def create_app(control: Control, *, loops: bool = True) -> FastAPI:
         records,
     ):
         api.include_router(part.router)
-    app.include_router(api)
-    app.include_router(internal.router)
-    app.include_router(elsewhere.router)
-    app.include_router(gateway_routes.router)
-    app.include_router(ssh_routes.downloads, prefix=prefix.rstrip("/"))
-    app.include_router(registry_tokens.router, prefix=prefix.rstrip("/"))
-    _add_health(app, prefix)
-    app.include_router(login.router, prefix=prefix.rstrip("/"))
-    app.add_middleware(BodyLimit)
-    app.add_middleware(RequestLog)
-    return app
+    router = APIRouter()
+    router.include_router(api)
+    router.include_router(internal.router)
+    router.include_router(elsewhere.router)
+    router.include_router(gateway_routes.router)
+    router.include_router(ssh_routes.downloads, prefix=prefix.rstrip("/"))
+    router.include_router(registry_tokens.router, prefix=prefix.rstrip("/"))
+    _add_health(router, prefix)
+    router.include_router(login.router, prefix=prefix.rstrip("/"))
+    return router.routes
 
 
-def _add_health(app: FastAPI, prefix: str) -> None:
-    @app.get(f"{prefix}healthz", include_in_schema=False)
+def _add_health(router: APIRouter, prefix: str) -> None:
+    @router.get(f"{prefix}healthz", include_in_schema=False)
     async def healthz(control: ControlDep) -> Health:
         """Whether database and engine answer; 503 when the database does not."""
         async with control.db.read() as session:
@@ -148,7 +157,7 @@ def _add_health(app: FastAPI, prefix: str) -> None:
             engine = error.message
         return Health(status="ok", database="ok", engine=engine, version=__version__)
 
-    @app.get(prefix.rstrip("/"), include_in_schema=False)
+    @router.get(prefix.rstrip("/"), include_in_schema=False)
     async def with_slash() -> Response:
         return RedirectResponse(prefix, status_code=302)
 
