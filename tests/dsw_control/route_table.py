@@ -61,6 +61,10 @@ CHANGES: dict[str, Ask] = {
     "POST /datasets/{dataset_id}/uploads": Ask(body={"path": "new.txt", "size": "3"}),
     "PUT /datasets/uploads/{upload_id}/content": Ask(),
     "DELETE /datasets/uploads/{upload_id}": Ask(),
+    "POST /datasets/{dataset_id}/warmings": Ask(body={"path": ""}, world={"dataset_id": "lake"}),
+    "DELETE /datasets/warmings/{warming_id}": Ask(),
+    "POST /instances/{instance_id}/mounts": Ask(body={"dataset": "pets"}, world=RUNNING),
+    "DELETE /instances/{instance_id}/mounts/{mount_id}": Ask(),
     "POST /instances": Ask(
         body={
             "workspace": "team",
@@ -159,6 +163,10 @@ FROM_AN_INSTANCE = FOR_SERVERS | {
     "GET /datasets/{dataset_id}",
     "GET /datasets/{dataset_id}/files",
     "GET /datasets/{dataset_id}/preview",
+    "GET /instances/{instance_id}/mounts",
+    "POST /instances/{instance_id}/mounts",
+    "GET /instances/{instance_id}/mounts/{mount_id}",
+    "DELETE /instances/{instance_id}/mounts/{mount_id}",
 }
 """All that the token of an instance reaches, and of these only what concerns that instance, or is
 of its workspace."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 from tests.dsw_control.apis import ADMIN, Api
+from tests.dsw_control.fake_nodes import FakeNode
 from tests.dsw_control.route_table import MEMBER, OWNER
 
 from dsw.image_report import ImageReport, RestoreRecord
@@ -22,7 +23,7 @@ from dsw_control.capacity import groups
 from dsw_control.context import Control
 from dsw_control.engines.process import ProcessEngine
 from dsw_control.main import build
-from dsw_control.store.tables import Image, ImageRecord, Instance, Snapshot
+from dsw_control.store.tables import Image, ImageRecord, Instance, Mount, Snapshot
 from dsw_control.tenancy import workspaces
 
 
@@ -31,6 +32,10 @@ class WithoutContainers(ProcessEngine):
 
     isolated = True
 
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.mounts = FakeNode()
+
     async def platform(self) -> str:
         """That of the image in the registry."""
         return "linux/amd64"
@@ -38,6 +43,13 @@ class WithoutContainers(ProcessEngine):
 
 SPECS = [{"name": "one", "cpu": 1, "memory": "1GiB"}]
 OWN_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJ"
+STORE = {
+    "name": "store",
+    "kind": "s3",
+    "endpoint": "http://127.0.0.1:9",
+    "bucket": "pictures",
+    "access_key_id": "key",
+}
 GROUP = {"name": "local", "cpu": 1, "memory": "64GiB", "cpu_overcommit": 1}
 
 
@@ -51,6 +63,7 @@ def control_in(folder: Path, registry: str) -> Control:
                 "specs": SPECS,
                 "resource_groups": [GROUP],
                 "registry": {"address": registry, "insecure": True},
+                "storage_classes": [STORE],
             }
         )
     )
@@ -131,6 +144,10 @@ async def _datasets(api: Api) -> dict[str, str]:
     file = {"path": "coming.txt", "size": 3}
     upload = await api.ok(OWNER, "POST", f"/datasets/{ours['id']}/uploads", file)
     ids = {"dataset_id": ours["id"], "their_dataset": theirs["id"]}
+    body = {"workspace": "team", "name": "lake", "uri": "s3://pictures/lake"}
+    lake = (await api.ok(OWNER, "POST", "/datasets", body))["id"]
+    warming = await api.ok(OWNER, "POST", f"/datasets/{lake}/warmings", {})
+    ids |= {"lake": lake, "warming_id": warming["id"]}
     return ids | {"upload_id": upload["id"]}
 
 
@@ -210,9 +227,24 @@ async def _rows(api: Api, workspace: str, world: dict[str, str]) -> dict[str, st
         )
         for image_id in (saved.id, world["image_id"])
     ]
+    mount = Mount(
+        id=new_id("mnt"),
+        instance_id=world["instance_id"],
+        workspace_id=workspace,
+        dataset_id=world["lake"],
+        kind="dynamic",
+        name="lake",
+        target="/mnt/dynamic/lake",
+        access="ro",
+        keep=True,
+        state="Unmounted",
+        created_by=OWNER,
+        created_at=now,
+        changed_at=now,
+    )
     async with api.control.db.write() as session:
-        session.add_all([saved, snapshot, *found])
+        session.add_all([saved, snapshot, mount, *found])
         running = await session.get_one(Instance, world["running"])
         running.state, running.started_at = InstanceState.RUNNING, now
         running.ssh = {"user": "dsw", "host_key": OWN_KEY}
-    return {"saved": saved.id, "snapshot_id": snapshot.id}
+    return {"saved": saved.id, "snapshot_id": snapshot.id, "mount_id": mount.id}

@@ -24,10 +24,12 @@ from dsw_control.store.tables import (
     Image,
     ImageTransfer,
     Instance,
+    Mount,
     Share,
     Snapshot,
     SshKey,
     Upload,
+    Warming,
     Workspace,
 )
 
@@ -42,6 +44,8 @@ _TABLES = {
     "key_id": SshKey,
     "transfer_id": ImageTransfer,
     "upload_id": Upload,
+    "mount_id": Mount,
+    "warming_id": Warming,
 }
 
 
@@ -118,7 +122,7 @@ async def _target(session: AsyncSession, request: Request) -> _Target | None:
 
 async def _object(session: AsyncSession, name: str, object_id: str) -> _Target | None:
     row = await session.get(_TABLES[name], object_id)
-    if isinstance(row, Share):
+    if isinstance(row, (Share, Mount)):
         row = await session.get(Instance, row.instance_id)
     if isinstance(row, Instance) and row.deleted_at is None:
         return _Target(row.workspace_id, row.owner, row.id)
@@ -126,6 +130,8 @@ async def _object(session: AsyncSession, name: str, object_id: str) -> _Target |
         return None
     if isinstance(row, (Image, ImageTransfer, Snapshot, Credential, CodeSource, Upload)):
         return _Target(row.workspace_id, row.owner)
+    if isinstance(row, Warming):
+        row = await session.get(Dataset, row.dataset_id)
     if isinstance(row, Dataset):
         return _Target(row.workspace_id, row.owner, dataset_id=row.id)
     if isinstance(row, SshKey):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 
 from dsw.datasets import CacheView, WarmAsk, WarmView
 from dsw.mounts import MountCreate, MountView
 from dsw.names import id_pattern
 from dsw.roles import Action
+from dsw_control.api.conditions import tagged
 from dsw_control.api.dependencies import CallerDep, ControlDep, OnceDep, PageDep, does
 from dsw_control.api.schemas import Page
 from dsw_control.data import cache, mounts, warming
@@ -46,10 +47,14 @@ async def create_mount(
 
 @router.get("/instances/{instance_id}/mounts/{mount_id}", **does(Action.INSTANCE_USE_OWN))
 async def get_mount(
-    control: ControlDep, caller: CallerDep, instance_id: InstanceId, mount_id: MountId
+    control: ControlDep,
+    caller: CallerDep,
+    instance_id: InstanceId,
+    mount_id: MountId,
+    response: Response,
 ) -> MountView:
     """One mount, with the processes that kept it from being unmounted."""
-    return await mounts.get_mount(control, caller, instance_id, mount_id)
+    return tagged(response, await mounts.get_mount(control, caller, instance_id, mount_id))
 
 
 @router.delete(
@@ -94,9 +99,11 @@ async def create_warming(
 
 
 @router.get("/datasets/warmings/{warming_id}", **does(Action.DATASET_READ))
-async def get_warming(control: ControlDep, caller: CallerDep, warming_id: WarmingId) -> WarmView:
+async def get_warming(
+    control: ControlDep, caller: CallerDep, warming_id: WarmingId, response: Response
+) -> WarmView:
     """How far the filling of a cache is."""
-    return await warming.get_warming(control, caller, warming_id)
+    return tagged(response, await warming.get_warming(control, caller, warming_id))
 
 
 @router.delete("/datasets/warmings/{warming_id}", status_code=202, **does(Action.MOUNT_OWN))

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from dsw.datasets import CacheView
 from dsw.node_mounts import SourceReport, SourceState
+from dsw_control.access import not_from_an_instance
 from dsw_control.auth import Caller
 from dsw_control.context import Control
 from dsw_control.data.datasets import seen
@@ -63,6 +64,7 @@ async def _evict_oldest(control: Control, engine: NodeMounts, but: str) -> int |
 
 async def cache_of(control: Control, caller: Caller, dataset_id: str) -> CacheView:
     """What this node keeps of a dataset, of all its versions together."""
+    not_from_an_instance(caller)
     async with control.db.read() as session:
         dataset = await seen(session, caller, dataset_id)
         query = select(DataSource).where(DataSource.dataset_id == dataset.id)

@@ -5,17 +5,13 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import re
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 
 import obstore
-from obstore.exceptions import (
-    BaseError,
-    NotFoundError,
-    PermissionDeniedError,
-    UnauthenticatedError,
-)
+from obstore.exceptions import BaseError
 
 from dsw.base import Model
 from dsw.beneath import open_beneath
@@ -103,16 +99,18 @@ async def _reach_store(store: ObjectStore) -> Reach:
             # The first page only.
             async for page in obstore.list(open_store(store), chunk_size=1):
                 return Reach(reachable=True, message="" if page else _EMPTY)
-    except NotFoundError:
-        return Reach(reachable=False, message=f"There is no bucket {store.bucket!r}.")
-    except (PermissionDeniedError, UnauthenticatedError, PermissionError):
-        return Reach(reachable=False, message="The object store does not let us read it.")
-    except (BaseError, OSError, ValueError):
-        # A timeout is an OSError, too. What the library says has addresses in it.
-        return Reach(reachable=False, message="The object store does not answer.")
+    except (BaseError, OSError, ValueError) as error:
+        # A timeout is an OSError, too. The answer's status is nowhere but in the text, which has
+        # addresses in it and the store's own words.
+        found = _STATUS.search(str(error))
+        why = _STORE_SAYS.get(found[1] if found else "", "The object store does not answer.")
+        return Reach(reachable=False, message=why.format(bucket=store.bucket))
     return Reach(reachable=True, message=_EMPTY)
 
 
+_STATUS = re.compile(r"status code: (\d{3})")
+_REFUSED = "The object store does not let us read it."
+_STORE_SAYS = {"404": "There is no bucket {bucket!r}.", "403": _REFUSED, "401": _REFUSED}
 _EMPTY = "There is nothing in it yet."
 
 
