@@ -15,13 +15,31 @@ import psycopg
 from tests.polling import eventually
 from tests.ports import an_unused_port
 
+SETTINGS = (
+    "listen_addresses=127.0.0.1",
+    "fsync=off",
+    "full_page_writes=off",
+    "wal_level=minimal",
+    "max_wal_senders=0",
+    "max_wal_size=128MB",
+)
+MEMORY = Path("/dev/shm")
+ROOM = 4 * 1024**3
+"""Bytes; a server with the databases of some tests takes a part of it."""
+
+
+def _place() -> Path | None:
+    """Memory, where there is plenty: each database is hundreds of files."""
+    enough = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
+    return MEMORY if enough else None
+
 
 @contextmanager
 def a_server() -> Iterator[str]:
     """The URL, without a database, of an empty server on loopback."""
     programs = max(Path("/usr/lib/postgresql").glob("*/bin"))
     # The server refuses to run as root, and its folder must not be below a private one.
-    folder = Path(tempfile.mkdtemp(prefix="dsw-postgresql-"))
+    folder = Path(tempfile.mkdtemp(prefix="dsw-postgresql-", dir=_place()))
     as_user: list[str] = []
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
@@ -33,7 +51,9 @@ def a_server() -> Iterator[str]:
         check=True,
         capture_output=True,
     )
-    flags = ["-p", str(port), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-k", folder]
+    flags = ["-p", str(port), "-k", folder]
+    for setting in SETTINGS:
+        flags += ["-c", setting]
     server = subprocess.Popen(
         [*as_user, programs / "postgres", "-D", data, *flags], stderr=subprocess.DEVNULL
     )
@@ -54,3 +74,10 @@ def new_database(server: str, name: str, template: str = "template1") -> str:
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     return f"{server}/{name}"
+
+
+def drop_database(url: str) -> None:
+    """End a database, whoever is connected."""
+    server, _, name = url.rpartition("/")
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.dsw_control.apis import Api
-from tests.postgresqls import new_database
+from tests.postgresqls import drop_database, new_database
 
 from dsw.settings import Settings
 from dsw_control.assets.official import OfficialImages
@@ -45,13 +45,17 @@ def migrated_postgresql(postgresql: str) -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database of each kind with the newest tables."""
     if request.param == "sqlite":
         shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "control.sqlite")
-        return f"sqlite:///{tmp_path}/control.sqlite"
+        yield f"sqlite:///{tmp_path}/control.sqlite"
+        return
     server: str = request.getfixturevalue("postgresql")
-    return new_database(server, tmp_path.name, request.getfixturevalue("migrated_postgresql"))
+    template: str = request.getfixturevalue("migrated_postgresql")
+    url = new_database(server, tmp_path.name, template)
+    yield url
+    drop_database(url)
 
 
 MakeControl = Callable[..., Any]
