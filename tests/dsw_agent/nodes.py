@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -113,6 +113,7 @@ class NodeWorld:
         self.shared, self.stage, self.data = (folder / name for name in ("shared", "stage", "data"))
         self._folder = folder
         self._pid = 0
+        self._started: list[Process] = []
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -133,11 +134,19 @@ class NodeWorld:
                 yield
             finally:
                 process.kill()
+                for started in self._started:
+                    started.process.wait(LONG)
 
     def start(self, *command: str, kind: type[Process] = Process) -> Process:
         """A program in the node's namespaces."""
-        enter = ["nsenter", f"--target={self._pid}", "--mount", "--pid", "--", *command]
-        return kind(subprocess.Popen(enter, stdout=subprocess.PIPE, text=True))
+        return self.enter(self._pid, command, kind)
+
+    def enter(self, pid: int, command: Sequence[str], kind: type[Process] = Process) -> Process:
+        """A program in the namespaces of another one."""
+        enter = ["nsenter", f"--target={pid}", "--mount", "--pid", "--", *command]
+        started = kind(subprocess.Popen(enter, stdout=subprocess.PIPE, text=True))
+        self._started.append(started)
+        return started
 
     def sh(self, script: str, check: bool = True) -> str:
         """What a shell in the node's namespaces prints, with its errors."""
@@ -212,19 +221,19 @@ class NodeWorld:
         script = _INSTANCE.format(anchor=shlex.quote(str(self.anchor())))
         started = self.start("unshare", "--mount", "--propagation=slave", "sh", "-c", script)
         eventually(lambda: started.lines == ["ready"], LONG)
-        return Instance(started)
+        return Instance(self, started)
 
 
 class Instance:
     """A process that sees only its own mounts, as root."""
 
-    def __init__(self, started: Process) -> None:
+    def __init__(self, node: NodeWorld, started: Process) -> None:
+        self._node = node
         self._started = started
 
     def start(self, *command: str) -> Process:
         """A program inside."""
-        enter = ["nsenter", f"--target={self._started.pid}", "--mount", "--pid", "--", *command]
-        return Process(subprocess.Popen(enter, stdout=subprocess.PIPE, text=True))
+        return self._node.enter(self._started.pid, command)
 
     def sh(self, script: str) -> str:
         """What a shell inside prints, with its errors."""

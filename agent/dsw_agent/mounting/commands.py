@@ -6,19 +6,20 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from dsw.mounts import MountReason
 from dsw.node_mounts import NodeMountsRequest, SourceRequest, WarmReport, WarmRequest
-from dsw_agent.mounting import repository_source
 from dsw_agent.mounting.anchors import Node
 from dsw_agent.mounting.refusals import MountRefused
 from dsw_agent.mounting.source_reports import SourceReporter
 from dsw_agent.mounting.steps import results
-from dsw_agent.mounting.store_source import Patience, StoreSource
 from dsw_agent.mounting.warming import Warming
+
+if TYPE_CHECKING:
+    from dsw_agent.mounting.store_source import Patience
 
 DONE, FAILED, INVALID = 0, 1, 2
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -39,13 +40,16 @@ def mounts(path: Path, node: Node) -> int:
 
 def source(path: Path, node: Node, patience: Patience | None = None) -> int:
     """Bring a source and, of an object store, stay until a signal: `SourceReport` lines."""
+    # It brings an HTTP client, which takes longer to load than to mount a folder.
+    from dsw_agent.mounting import repository_source, store_source
+
     stop = _stopping()
     reporter = SourceReporter(sys.stdout)
     try:
         request = _read(path, SourceRequest)
         if request.store is not None:
-            patience = patience or Patience()
-            return StoreSource(node, request, reporter, stop, patience).run()
+            patience = patience or store_source.Patience()
+            return store_source.StoreSource(node, request, reporter, stop, patience).run()
         return repository_source.check_out(node, request, reporter, stop)
     except MountRefused as error:
         reporter.fail(error)

@@ -27,6 +27,8 @@ class _Held(Exception):
 
 def detach(node: Node, step: Detach) -> None:
     """Unmount what the step names; `MountRefused` with the processes that hold it."""
+    for name in (step.instance_id, *([step.name] if step.name else [])):
+        anchors.checked(name)
     with node.locked(step.instance_id):
         try:
             held = [
@@ -65,7 +67,7 @@ def _detach_area(node: Node, step: Detach, area: Area) -> list[list[Holder]]:
     path = node.point(INSTANCES, step.instance_id, area)
     held: list[list[Holder]] = []
     with suppress(FileNotFoundError), node.folder(INSTANCES, step.instance_id, area) as folder:
-        only = f"{path}/{anchors.checked(step.name)}" if step.name else ""
+        only = f"{path}/{step.name}" if step.name else ""
         for point in _points(path, only):
             try:
                 _end_all(folder, point[len(path) + 1 :], point, step.force)
