@@ -115,7 +115,6 @@ class DataDesk:
     holders: list[dict[str, Any]] = field(default_factory=list)
     calls: list[tuple[str, str, Any]] = field(default_factory=list)
     refusal: dict[str, Any] | None = None
-    forced: bool = False
     url: str = ""
 
     @property
@@ -173,11 +172,14 @@ class DataDesk:
         if found is None:
             return _missing(words[0])
         if method == "DELETE":
+            if self.holders and asked.get("force") != "true":
+                found.update(state="Mounted", reason="Busy", holders=self.holders)
+                said = {"code": "conflict", "detail": f"{found['name']} is in use."}
+                return 409, {"status": 409, **said}
             found.update(state="Unmounting", reason="Requested", holders=[])
-            self.forced = asked.get("force") == "true"
-            return 200, dict(found)
+            return 202, dict(found)
         if found["state"] == "Unmounting":
-            found.update(self._unmounted())
+            found.update(state="Unmounted", reason="", ended_at=WHEN)
             return 200, found
         step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
         if "status" in step:
@@ -190,11 +192,6 @@ class DataDesk:
     def _refs(one: dict[str, Any]) -> tuple[str, ...]:
         """What the dataset can be called: those of other workspaces by their id alone."""
         return (one["id"],) if one["visibility"] == "public" else (one["id"], one["name"])
-
-    def _unmounted(self) -> dict[str, Any]:
-        if self.holders and not self.forced:
-            return {"state": "Mounted", "reason": "Busy", "holders": self.holders}
-        return {"state": "Unmounted", "reason": "", "holders": [], "ended_at": WHEN}
 
 
 def _page(items: list[dict[str, Any]], asked: dict[str, str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from dsw import inside, mount_views
-from dsw.errors import Conflict, DswError, Unavailable
+from dsw.errors import Conflict, DswError, RemoteError, Unavailable
 from dsw.mount_text import busy_text, sentence
 from dsw.mounts import MountKind, MountReason, MountState, MountView
 from dsw.snapshot_handle import Interrupted
@@ -28,7 +28,7 @@ PATIENCE = 300.0
 ELSEWHERE = "Elsewhere, mount in one with: dsw mounts add INSTANCE DATASET"
 GOES_ON = "It goes on in the workbench; see dsw.mounts()."
 UNDER_WAY = frozenset({MountState.MOUNTING, MountState.UNMOUNTING})
-NOT_FOUND = 404
+NOT_FOUND, CONFLICT = 404, 409
 
 
 class Desk:
@@ -153,8 +153,12 @@ class MountHandle:
                 "Take it out of the instance's datasets in the console; that holds from its "
                 "next start.",
             )
-        self._remove(force)
-        self.follow(lambda _: None, UNMOUNT_LIMIT)
+        try:
+            self._remove(force)
+            self.follow(lambda _: None, UNMOUNT_LIMIT)
+        except RemoteError as error:
+            if error.status != CONFLICT or self.refresh().reason != MountReason.BUSY:
+                raise
         if self._last.state is MountState.MOUNTED and self._last.reason == MountReason.BUSY:
             raise Conflict(
                 busy_text(self._last),

@@ -20,7 +20,7 @@ TIMEOUT = httpx.Timeout(20.0, connect=5.0)
 FORECAST_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 """On a busy host a helper container takes its time to start."""
 DATA_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
-"""A store far away takes its time to list a folder; control's own limit is below it."""
+"""A store far away takes its time to list a folder, and control waits for what is unmounted."""
 NO_CONTENT = 204
 MOUNT_PERIOD = 0.4
 UNDER_WAY = frozenset({"Mounting", "Unmounting"})
@@ -136,7 +136,7 @@ class Control:
         """Unmount; control's answer: a MountView, or None when there is nothing more to say."""
         path = f"instances/{self._instance_id}/mounts/{mount_id}"
         params = {"force": "true"} if force else {}
-        return await self._call("DELETE", path, params=params)
+        return await self._call("DELETE", path, params=params, timeout=DATA_TIMEOUT)
 
     async def visitors(self) -> Any:
         """Visitors: who else may use this instance, and how far."""

@@ -8,7 +8,7 @@ import type {
   IMountRequest,
   IPreview
 } from './dataTokens.js';
-import { isUnderWay } from './mountText.js';
+import { describeHolders, isUnderWay } from './mountText.js';
 
 const MOST_PAGES = 25;
 const WAIT = 1;
@@ -189,8 +189,12 @@ export class DataModel {
       await this._api.removeMount(mount.id, force);
       await this._follow(mount);
     } catch (error) {
-      this._refusals.set(mount.id, (error as Error).message);
-      this._put(mount);
+      // Where processes use it, the mount itself names them.
+      const now = await this._api.mount(mount.id, 0).catch(() => mount);
+      if (!describeHolders(now)) {
+        this._refusals.set(mount.id, (error as Error).message);
+      }
+      this._put(now);
       this._changed();
     }
   }

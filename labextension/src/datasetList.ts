@@ -136,5 +136,7 @@ function keepChoice(form: IMountForm): HTMLElement {
     form.keep = box.checked;
   });
   const title = 'It is mounted again when the instance starts';
-  return group('label', 'dsw-Datasets-keep', [box, 'Keep'], { title });
+  return group('label', 'dsw-Datasets-keep', [box, 'Keep for the next start'], {
+    title
+  });
 }

@@ -97,7 +97,7 @@ function filterField(): HTMLInputElement {
   const field = document.createElement('input');
   field.type = 'search';
   field.className = 'jp-mod-styled';
-  field.placeholder = 'Filter by name, label or kind';
+  field.placeholder = 'Name, label or kind';
   field.spellcheck = false;
   field.setAttribute('aria-label', 'Filter datasets');
   return field;

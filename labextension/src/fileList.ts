@@ -41,13 +41,13 @@ function crumbs(model: DataModel, dataset: IDataset): HTMLElement {
   const parts = model.folder.path.split('/').filter(Boolean);
   const folders = [dataset.name, ...parts].map((label, index) => {
     const path = parts.slice(0, index).join('/');
-    return button({
-      label,
-      key: `crumb:${path}`,
-      className: 'dsw-mod-link',
-      isDisabled: index === parts.length,
-      run: () => model.enter(path)
-    });
+    const run = (): Promise<void> => model.enter(path);
+    const className = 'dsw-mod-link';
+    const crumb = button({ label, key: `crumb:${path}`, className, run });
+    if (index === parts.length) {
+      crumb.setAttribute('aria-current', 'true');
+    }
+    return crumb;
   });
   return group('nav', 'dsw-Crumbs', folders, { 'aria-label': 'Folder' });
 }

@@ -109,7 +109,8 @@ def test_who_holds_a_mount_is_told_and_force_is_passed_on(
     control.data.mounts = [mount(id=MOUNT)]
     control.data.holders = [{"pid": 7, "command": "bash"}]
     one = f"dsw/api/mounts/{MOUNT}"
-    server.client.delete(one)
+    refused = server.client.delete(one)
+    assert (refused.status_code, refused.json()["detail"]) == (409, "imagenet is in use.")
     busy = server.client.get(one, params={"wait": "20"}).json()
     assert (busy["state"], busy["reason"]) == ("Mounted", "Busy")
     assert busy["holders"] == [{"pid": 7, "command": "bash"}]

@@ -60,7 +60,7 @@ def test_a_dataset_is_found_browsed_mounted_and_unmounted(
 
     data.steps = [dict(MOUNTING)]
     panel.get_by_label("Access").select_option("rw")
-    panel.get_by_label("Keep").check()
+    panel.get_by_label("Keep for the next start").check()
     panel.get_by_role("button", name="Mount imagenet").click()
     mounts = panel.get_by_role("list", name="Mounts")
     expect(mounts).to_contain_text("Mounting 40 %")

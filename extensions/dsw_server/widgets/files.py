@@ -16,7 +16,7 @@ from dsw_server.widgets.clicks import button
 from dsw_server.widgets.preview import preview_html
 
 PAGE = 100
-SIGNS = {"folder": "📁", "file": "📄", "link": "🔗", "other": "•"}
+MARKS = {"folder": "/", "file": "", "link": " (link)", "other": " (no file)"}
 
 
 class FilesPane:
@@ -92,4 +92,4 @@ class FilesPane:
 
 def _label(entry: FileEntry) -> str:
     size = "" if entry.size is None else f"   {format_size(entry.size)}"
-    return f"{SIGNS[entry.kind]} {entry.name}{size}"
+    return f"{entry.name}{MARKS[entry.kind]}{size}"

@@ -62,6 +62,7 @@ class StandIn implements IDataApi {
   all: IMount[] = [];
   steps: IMount[] = [];
   refusal?: Error;
+  isBusy = false;
   folders = new Map<string, Promise<IPage<IFileEntry>>>();
 
   async datasets(cursor?: string): Promise<IPage<IDataset>> {
@@ -101,6 +102,9 @@ class StandIn implements IDataApi {
 
   async removeMount(id: string, force: boolean): Promise<void> {
     this._ask(`remove ${id} ${force}`);
+    if (this.isBusy && !force) {
+      throw new Error('It is in use.');
+    }
   }
 
   private _ask(what: string): void {
@@ -256,8 +260,10 @@ test('what is in use stays, and is taken away by force', async () => {
     holders: [{ pid: 7, command: 'bash' }]
   });
   api.steps = [busy];
+  api.isBusy = true;
   await model.unmount(model.mounts[0], false);
   assert.deepEqual(model.mounts, [busy]);
+  assert.equal(model.refusalOf(busy), '');
   api.steps = [
     mount('imagenet', { state: 'Unmounted', ended_at: '2026-01-01' })
   ];
