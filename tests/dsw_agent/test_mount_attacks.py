@@ -14,7 +14,7 @@ from dsw.node_mounts import Area, Detach
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="to mount needs root")
 
-FULL = bool(os.environ.get("DSW_TEST_FULL"))
+FULL = os.environ.get("DSW_TEST_FULL") == "1"
 RACES = 1000 if FULL else 100
 SWAPPER = """
 import os, sys

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from dsw.beneath import open_beneath, open_folder
 from dsw.mounts import MountReason
-from dsw.node_mounts import INSTANCES, Attach
+from dsw.node_mounts import INSTANCES, Area, Attach
 from dsw_agent.mounting import kernel, table
 from dsw_agent.mounting.anchors import Node, opened
 from dsw_agent.mounting.detach import busy_with, end_mount, end_strays
@@ -33,9 +33,7 @@ def attach(node: Node, step: Attach) -> None:
 
 def _place(node: Node, step: Attach, staged: Mounted, point: str) -> None:
     with node.folder(INSTANCES, step.instance_id, step.area, make=True) as area:
-        _end_others(step, staged, point, area)
-        there = table.at(point)
-        if there is not None:
+        if _is_there(step, staged, point, area):
             return
         before = {mounted.point for mounted in table.below(os.path.dirname(point))}
         target = opened(area, step.name, make=True)
@@ -52,18 +50,25 @@ def _place(node: Node, step: Attach, staged: Mounted, point: str) -> None:
             )
 
 
-def _end_others(step: Attach, staged: Mounted, point: str, area: int) -> None:
-    """Unmount what is mounted there, unless it is the same and alive."""
+def _is_there(step: Attach, staged: Mounted, point: str, area: int) -> bool:
+    """Whether it is mounted there, and alive; another mount at the place is ended.
+
+    A dead one at a path of its own is left below: an instance sees there what comes over that mount
+    and, since its own copy of it stays, nothing that takes its place.
+    """
     while (there := table.at(point)) is not None:
         alive = _alive(area, step.name)
         if alive and there.shows(staged):
-            return
+            return True
+        if not alive and step.area is Area.PATHS:
+            return False
         try:
             end_mount(area, step.name, force=not alive)
         except OSError as error:
             if error.errno == errno.EBUSY:
                 raise busy_with(step.area, step.name, there) from None
             raise
+    return False
 
 
 def _alive(area: int, name: str) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from dsw.code_sources import GIT_REF
 from dsw.mounts import MountReason
 from dsw.node_mounts import CHECKOUT, Repository, SourceReport, SourceRequest, SourceState
 from dsw_agent.mounting.anchors import Node
@@ -71,7 +72,7 @@ def _fetched(git: Git, repository: Repository, say: Callable[[int], None]) -> st
     """The commit at the ref, fetched without its history where the server can."""
     fetch = ("fetch", "--progress", "--no-tags", "--no-recurse-submodules", "--force")
     ref = repository.ref or "HEAD"
-    if ref.startswith("-") or re.search(r"[:+^~?*\[\s]", ref.removeprefix("+")):
+    if not re.fullmatch(GIT_REF, ref):
         raise MountRefused(MountReason.REFUSED, f"{ref[:80]!r} is not a branch, tag or commit.")
     try:
         git.run(*fetch, "--depth=1", "--", repository.url, ref, progress=say)
