@@ -144,6 +144,44 @@ def test_an_exported_workspace_can_be_made_anew_under_another_name(
     assert dsw.ok("export", f"{name}-copy") == again
 
 
+DATA = """
+members: {ada: [owner]}
+datasets:
+  notes: {access: rw, write_roles: [owner, developer], description: What we found}
+  tools: {uri: 'git+https://git.example.org/tools.git@v1', labels: {kind: code}}
+"""
+
+
+def test_datasets_are_registered_changed_and_retired(
+    dsw: Terminal, apply: Apply, name: str
+) -> None:
+    assert "+ dataset tools: uri" in apply(DATA)
+    assert "no change" in apply(DATA)
+    text = dsw.ok("export", name)
+    assert "no change" in dsw.ok("apply", "-f", "-", piped=f"{text}prune: true\n")
+    with dsw.client() as api:
+        first = {item.name: item for item in api.datasets(workspace=name)}
+        assert first["notes"].write_roles == ["developer", "owner"]
+        assert first["tools"].visibility == "workspace"
+        said = apply(DATA.replace("@v1", "@v2").replace("What we", "All we"))
+        assert '~ dataset notes: description "What we found" -> "All we found"' in said
+        second = {item.name: item for item in api.datasets(workspace=name)}
+        assert (second["tools"].id, second["tools"].version) == (first["tools"].id, 2)
+        assert second["notes"].version == 1
+        # Another kind of place cannot be a version of the same dataset.
+        apply("datasets: {tools: {uri: 'file:///mnt/shared/tools'}}")
+        third = {item.name: item for item in api.datasets(workspace=name)}
+        assert third["tools"].id != first["tools"].id
+        assert third["tools"].labels == {"kind": "code"}
+        assert "- dataset notes" in apply("prune: true\ndatasets: {tools: {}}")
+        assert [item.name for item in api.datasets(workspace=name)] == ["tools"]
+    secret = "datasets: {x: {uri: 's3://mine/x', credential: nope}}"
+    file = f"kind: Workspace\nname: {name}\n{secret}\n"
+    assert "no object-store credentials called 'nope'" in dsw.refused(
+        "apply", "-f", "-", "--yes", piped=file
+    )
+
+
 def test_the_default_workspace_is_exported_without_change(dsw: Terminal) -> None:
     text = dsw.ok("export", "default")
     assert "no change" in dsw.ok("apply", "-f", "-", piped=f"{text}prune: true\n")
@@ -227,7 +265,7 @@ def test_the_file_of_the_page_can_be_applied(dsw: Terminal) -> None:
     assert "no change" in dsw.ok("apply", "-f", "-", piped=text)
     # Two sections of the page stand in no example: an image needs a registry.
     sections = {row[0] for row in pages.table(PAGE, "key")}
-    assert {"roles", "members", "quotas", "code_sources", "images", "prune"} <= sections
+    assert {"roles", "members", "quotas", "code_sources", "images", "datasets", "prune"} <= sections
 
 
 def test_a_killed_apply_is_run_again_and_makes_nothing_twice(

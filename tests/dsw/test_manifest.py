@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dsw.datasets import DataAccess
 from dsw.errors import Invalid
 from dsw.images import ImageLabels, Visibility
 from dsw.manifest.diff import Part, advance, diff
@@ -15,6 +16,7 @@ from dsw.manifest.document import RegistryEntry, WorkspaceDocument
 from dsw.manifest.read import read
 from dsw.manifest.state import (
     CodeState,
+    DatasetState,
     ImageState,
     MemberState,
     Settings,
@@ -85,12 +87,18 @@ code_sources:
   models: {url: https://git.example.org/m.git, ref: v2}
 images:
   jax: {reference: registry.example.org/jax:1}
+datasets:
+  pets: {uri: 's3://data/pets', labels: {domain: vision}}
+  notes: {}
 """
     assert lines(text) == [
         "+ role trainer: actions [instance.use.own]",
         '~ workspace vision: display_name Vision -> "Vision and speech"',
         "~ code source models: ref none -> v2",
         "+ image jax: reference registry.example.org/jax:1, visibility workspace",
+        "+ dataset notes: access ro, write_roles [admin, owner], visibility workspace",
+        "+ dataset pets: uri s3://data/pets, labels.domain vision, access ro, write_roles "
+        "[admin, owner], visibility workspace",
         "~ member bob: disabled no -> yes",
         "+ member cleo: roles [developer, operator]",
     ]
@@ -169,7 +177,7 @@ def test_a_new_workspace_comes_first() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("polcy: {}", "line 3: polcy is not a known key; known here: code_sources, descr"),
+        ("polcy: {}", "line 3: polcy is not a known key; known here: code_sources, datas"),
         ("policy:\n  sudo: false\n  sudu: true", "line 5: policy.sudu is not a known key; known"),
         ("quotas:\n  local:\n    limits:\n      ram: 1", "line 6: quotas.local.limits.ram is not"),
         ("members:\n  bob:\n    role: [x]", "line 5: members.bob.role is not a known key"),
@@ -191,6 +199,10 @@ def test_a_new_workspace_comes_first() -> None:
         ("images: {a: {reference: h/x, visibility: private}}", "images.a.visibility"),
         ("registry:\n  address: a\n  repo: b", "line 5: registry.repo is not a known key"),
         ("registry: {address: a, repository: b, insecure: true}", "for a registry on localhost"),
+        ("datasets: {a: {uri: 'file:///a/../b'}}", "datasets.a.uri: The path 'a/../b' cannot be"),
+        ("datasets: {A: {}}", "datasets.A: String should match pattern"),
+        ("datasets: {a: {visibility: private}}", "datasets.a.visibility"),
+        ("datasets: {a: {host_path: /etc}}", "datasets.a.host_path is not a known key; known"),
         ("policy: {snapshots: {keep: 3}}", "policy.snapshots.keep is not a known key; known"),
     ],
 )
@@ -300,6 +312,18 @@ IMAGES = st.builds(
     labels=st.builds(ImageLabels, python=st.sampled_from(["", "3.12"])),
     visibility=st.sampled_from([Visibility.WORKSPACE, Visibility.PUBLIC]),
 )
+DATASETS = st.builds(
+    DatasetState,
+    uri=st.sampled_from(["", "file:///data/a", "s3://data/b", "git+https://h/x@main"]),
+    storage_class=st.sampled_from(["", "nas"]),
+    credential=st.none() | st.just("key"),
+    description=st.sampled_from(["", "words: of it"]),
+    labels=st.dictionaries(st.sampled_from(["domain", "a/b"]), st.sampled_from(["", "1.0"])),
+    access=st.sampled_from(DataAccess),
+    write_roles=st.sets(st.sampled_from([*Role, "rev"])).map(sorted),
+    mount_path=st.sampled_from(["", "/data/a"]),
+    visibility=st.sampled_from([Visibility.WORKSPACE, Visibility.PUBLIC]),
+)
 REGISTRIES = st.builds(
     RegistryEntry,
     address=st.sampled_from(["localhost:5000", "r.example.org"]),
@@ -322,6 +346,7 @@ STATES = st.builds(
     members=st.dictionaries(NAMES, MEMBERS, max_size=3),
     code_sources=st.dictionaries(NAMES, CODES, max_size=2),
     images=st.dictionaries(NAMES, IMAGES, max_size=2),
+    datasets=st.dictionaries(st.sampled_from(["pets", "a.b-c", "1"]), DATASETS, max_size=2),
 )
 
 

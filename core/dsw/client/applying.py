@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dsw.client import Client
-from dsw.client.workspace_state import by_name, registry_of, seen_images
+from dsw.client.workspace_state import by_name, registry_of, seen_datasets, seen_images
 from dsw.code_sources import CodeSourceCreate
+from dsw.datasets import DatasetChange, DatasetCreate, VersionCreate
 from dsw.errors import Conflict, Invalid
 from dsw.images import CredentialKind, ImageAdd, ImageChange, ImageLabels
 from dsw.manifest.diff import Part, Step
 from dsw.manifest.document import RegistryEntry, WorkspaceDocument
-from dsw.manifest.state import CodeState, ImageState, MemberState, Settings
+from dsw.manifest.state import CodeState, DatasetState, ImageState, MemberState, Settings
 from dsw.quota import Quota
 from dsw.roles import Role
 from dsw.workspaces import MemberPut, RegistryPut, WorkspaceChange, WorkspaceCreate
@@ -34,6 +35,7 @@ class Applier:
             Part.MEMBER: self._member,
             Part.CODE_SOURCE: self._code,
             Part.IMAGE: self._image,
+            Part.DATASET: self._dataset,
         }[step.part](step)
 
     def _workspace(self, step: Step) -> None:
@@ -151,6 +153,48 @@ class Applier:
             reference=after.reference,
             credential=self._credential(workspace_id, entry.credential, CredentialKind.REGISTRY),
             labels=None if after.labels == ImageLabels() else after.labels,
+            visibility=after.visibility,
+        )
+
+    def _dataset(self, step: Step) -> None:
+        workspace_id = self._client.workspace(self._name).id
+        before: DatasetState | None = step.before
+        after: DatasetState | None = step.after
+        body = None if after is None else self._new_dataset(workspace_id, step.key, after)
+        found = seen_datasets(self._client, workspace_id)
+        if before is not None and after is not None and not after.is_in_place_of(before):
+            self._change_dataset(found[step.key].id, before, after)
+            return
+        if before is not None:
+            self._client.retire_dataset(found[step.key].id)
+        if body is not None:
+            self._client.create_dataset(body)
+
+    def _change_dataset(self, dataset_id: str, before: DatasetState, after: DatasetState) -> None:
+        if after.uri != before.uri:
+            self._client.create_version(dataset_id, VersionCreate(uri=after.uri))
+        changed = {
+            key: getattr(after, key)
+            for key in DatasetState.model_fields
+            if key != "uri" and getattr(after, key) != getattr(before, key)
+        }
+        if changed:
+            self._client.change_dataset(dataset_id, DatasetChange(**changed))
+
+    def _new_dataset(self, workspace_id: str, name: str, after: DatasetState) -> DatasetCreate:
+        git = after.uri.startswith("git+")
+        kind = CredentialKind.GIT if git else CredentialKind.OBJECT_STORE
+        return DatasetCreate(
+            workspace=workspace_id,
+            name=name,
+            description=after.description,
+            labels=after.labels,
+            uri=after.uri or None,
+            storage_class=after.storage_class or None,
+            credential=self._credential(workspace_id, after.credential, kind),
+            access=after.access,
+            write_roles=after.write_roles,
+            mount_path=after.mount_path or None,
             visibility=after.visibility,
         )
 

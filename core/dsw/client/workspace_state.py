@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from dsw.client import Client
 from dsw.code_sources import CodeSourceView
+from dsw.datasets import DatasetView
 from dsw.errors import Conflict, NotFound, RemoteError
 from dsw.images import (
     ImageFilter,
@@ -15,10 +16,18 @@ from dsw.images import (
     Visibility,
 )
 from dsw.manifest.document import RegistryEntry
-from dsw.manifest.state import CodeState, ImageState, MemberState, Settings, WorkspaceState
+from dsw.manifest.state import (
+    CodeState,
+    DatasetState,
+    ImageState,
+    MemberState,
+    Settings,
+    WorkspaceState,
+)
+from dsw.plan import DATA
 from dsw.workspaces import RolePut, WorkspaceView
 
-N = TypeVar("N", ImageView, CodeSourceView)
+N = TypeVar("N", ImageView, CodeSourceView, DatasetView)
 
 
 def read_state(client: Client, workspace: str) -> WorkspaceState | None:
@@ -48,6 +57,7 @@ def read_state(client: Client, workspace: str) -> WorkspaceState | None:
         quotas={item.resource_group: item.quota for item in client.quotas(view.id)},
         members=_members(client, view.id),
         code_sources=_codes(client, view.id),
+        datasets=_datasets(client, view.id),
         images={name: _image_state(item) for name, item in seen_images(client, view.id).items()},
     )
 
@@ -85,6 +95,39 @@ def _codes(client: Client, workspace_id: str) -> dict[str, CodeState]:
         )
         for name, item in found.items()
     }
+
+
+def _datasets(client: Client, workspace_id: str) -> dict[str, DatasetState]:
+    found = seen_datasets(client, workspace_id)
+    needed = any(item.credential for item in found.values())
+    names = _credential_names(client, workspace_id) if needed else {}
+    return {name: dataset_state(item, names) for name, item in found.items()}
+
+
+def seen_datasets(client: Client, workspace_id: str) -> dict[str, DatasetView]:
+    """The datasets of the workspace that its members see; private ones are their owners'."""
+    items = [
+        item
+        for item in client.datasets(workspace=workspace_id)
+        if item.workspace_id == workspace_id and item.visibility is not Visibility.PRIVATE
+    ]
+    return by_name(items, "datasets")
+
+
+def dataset_state(item: DatasetView, credentials: Mapping[str, str]) -> DatasetState:
+    """A dataset in the terms of the file; `credentials` are names by id."""
+    usual = item.mount_path == f"{DATA}/{item.name}"
+    return DatasetState(
+        uri=item.uri,
+        storage_class=item.storage_class,
+        credential=credentials.get(item.credential or "", item.credential),
+        description=item.description,
+        labels=item.labels,
+        access=item.access,
+        write_roles=sorted(item.write_roles),
+        mount_path="" if usual else item.mount_path,
+        visibility=item.visibility,
+    )
 
 
 def seen_images(client: Client, workspace_id: str) -> dict[str, ImageView]:

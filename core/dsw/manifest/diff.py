@@ -28,6 +28,7 @@ class Part(StrEnum):
     MEMBER = "member"
     CODE_SOURCE = "code source"
     IMAGE = "image"
+    DATASET = "dataset"
 
 
 SECTIONS: dict[Part, str] = {
@@ -36,6 +37,7 @@ SECTIONS: dict[Part, str] = {
     Part.MEMBER: "members",
     Part.CODE_SOURCE: "code_sources",
     Part.IMAGE: "images",
+    Part.DATASET: "datasets",
 }
 
 
@@ -98,7 +100,7 @@ def advance(current: WorkspaceState | None, step: Step) -> WorkspaceState:
 def _place(step: Step, caller: str) -> tuple[int, str]:
     """Where a step comes. Owners are made before others lose anything, so that a workspace is never
     without one; a role goes when nobody has it any more."""
-    before_members = [Part.QUOTA, Part.REGISTRY, Part.CODE_SOURCE, Part.IMAGE]
+    before_members = [Part.QUOTA, Part.REGISTRY, Part.CODE_SOURCE, Part.IMAGE, Part.DATASET]
     order = [Part.ROLE, Part.WORKSPACE, *before_members, Part.MEMBER]
     rank = order.index(step.part)
     if step.part is Part.WORKSPACE and step.before is None:

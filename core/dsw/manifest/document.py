@@ -8,8 +8,10 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from dsw.base import Model
 from dsw.code_sources import GIT_REF, GIT_URL, clone_directory
+from dsw.datasets import DataAccess, DatasetName, LabelName, LabelValue
 from dsw.errors import Invalid
 from dsw.images import ImageLabels, ImageName, Visibility
+from dsw.locations import URI_MAX, parse_location
 from dsw.quota import Quota
 from dsw.references import parse_reference
 from dsw.roles import Role
@@ -44,6 +46,14 @@ def _reference(text: str) -> str:
         raise ValueError(error.sentence) from error
 
 
+def _location(uri: str) -> str:
+    try:
+        parse_location(uri)
+    except Invalid as error:
+        raise ValueError(error.sentence) from error
+    return uri
+
+
 def _as_roles(data: Any) -> Any:
     """A member may be written as the list of their roles."""
     return {"roles": data} if isinstance(data, list) else data
@@ -75,6 +85,20 @@ class ImageEntry(Model):
     credential: ImageName | None = None
 
 
+class DatasetEntry(Model):
+    """A dataset; without a `uri` its folder is made. `credential` is the name of a stored one."""
+
+    uri: Annotated[str, AfterValidator(_location)] | None = Field(default=None, max_length=URI_MAX)
+    storage_class: str | None = Field(default=None, max_length=40)
+    credential: ImageName | None = None
+    description: str = Field(default="", max_length=2000)
+    labels: dict[LabelName, LabelValue] = Field(default_factory=dict, max_length=50)
+    access: DataAccess = DataAccess.RO
+    write_roles: list[RoleName] = Field(default_factory=lambda: ["owner", "admin"], max_length=20)
+    mount_path: str | None = Field(default=None, max_length=300)
+    visibility: Literal[Visibility.WORKSPACE, Visibility.PUBLIC] = Visibility.WORKSPACE
+
+
 class RegistryEntry(RegistryPut):
     """A registry of the workspace's own; `credential` is the name of a stored one."""
 
@@ -104,6 +128,7 @@ class WorkspaceDocument(Model):
     quotas: dict[Annotated[str, Field(max_length=40)], Quota] | None = None
     code_sources: dict[ImageName, CodeSourceEntry] | None = None
     images: dict[ImageName, ImageEntry] | None = None
+    datasets: dict[DatasetName, DatasetEntry] | None = None
 
 
 def directory_of(entry: CodeSourceEntry) -> str:

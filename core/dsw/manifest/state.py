@@ -8,9 +8,11 @@ from typing import Any, TypeVar
 from pydantic import Field
 
 from dsw.base import Model
+from dsw.datasets import DataAccess
 from dsw.images import ImageLabels, Visibility
 from dsw.manifest.document import (
     CodeSourceEntry,
+    DatasetEntry,
     ImageEntry,
     MemberEntry,
     RegistryEntry,
@@ -58,6 +60,29 @@ class ImageState(Model):
     visibility: Visibility = Visibility.WORKSPACE
 
 
+class DatasetState(Model):
+    """A dataset that members see. No `uri`: its folders are made; no `mount_path`: by its name.
+    `credential` by name."""
+
+    uri: str = ""
+    storage_class: str = ""
+    credential: str | None = None
+    description: str = ""
+    labels: dict[str, str] = Field(default_factory=dict)
+    access: DataAccess = DataAccess.RO
+    write_roles: list[str] = Field(default_factory=lambda: ["admin", "owner"])
+    mount_path: str = ""
+    visibility: Visibility = Visibility.WORKSPACE
+
+    def is_in_place_of(self, other: DatasetState) -> bool:
+        """Whether one cannot become the other, but has to be registered anew."""
+        places = [
+            (each.uri.partition("://")[0], each.storage_class, each.credential)
+            for each in (self, other)
+        ]
+        return places[0] != places[1]
+
+
 class WorkspaceState(Model):
     """All of a workspace that a file can say. Lists of roles and actions are sorted."""
 
@@ -69,6 +94,7 @@ class WorkspaceState(Model):
     members: dict[str, MemberState] = Field(default_factory=dict)
     code_sources: dict[str, CodeState] = Field(default_factory=dict)
     images: dict[str, ImageState] = Field(default_factory=dict)
+    datasets: dict[str, DatasetState] = Field(default_factory=dict)
 
 
 def nothing(name: str) -> WorkspaceState:
@@ -103,6 +129,7 @@ def wanted(current: WorkspaceState, document: WorkspaceDocument) -> WorkspaceSta
         members=_section(current.members, document.members, _member, prune),
         code_sources=_section(current.code_sources, document.code_sources, _code, prune),
         images=_section(current.images, document.images, _image, prune),
+        datasets=_section(current.datasets, document.datasets, _dataset, prune),
     )
 
 
@@ -192,3 +219,16 @@ def _image(old: ImageState | None, entry: ImageEntry) -> ImageState:
     kept = {key: getattr(old, key) for key in ("description", "visibility") if key not in given}
     labels = _merged(old.labels, entry.labels, False) if "labels" in given else old.labels
     return made.model_copy(update={**kept, "labels": labels})
+
+
+def _dataset(old: DatasetState | None, entry: DatasetEntry) -> DatasetState:
+    given = {key: getattr(entry, key) for key in entry.model_fields_set}
+    for key in ("uri", "storage_class", "mount_path"):
+        if key in given:
+            given[key] = given[key] or ""
+    if "write_roles" in given:
+        given["write_roles"] = sorted(set(entry.write_roles))
+    made = DatasetState(**given) if old is None else old.model_copy(update=given)
+    if old is not None and "labels" in given:
+        return made.model_copy(update={"labels": {**old.labels, **entry.labels}})
+    return made

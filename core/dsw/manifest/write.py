@@ -39,6 +39,7 @@ def write(state: WorkspaceState) -> str:
             for name, content in _table(state.images).items()
             if state.images[name].visibility is not Visibility.PRIVATE
         },
+        "datasets": _table(state.datasets),
     }
     text: str = yaml.safe_dump(
         {key: value for key, value in content.items() if value != {}},
