@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from threading import Thread
 
 import pytest
+from tests.dsw.roads import BreakingRoad
 from tests.dsw.terminals import Terminal, running_control
 
 
@@ -21,3 +23,14 @@ def dsw(
 ) -> Terminal:
     """The `dsw` command."""
     return Terminal(control_url, monkeypatch, capsys)
+
+
+@pytest.fixture
+def broken(dsw: Terminal) -> Iterator[list[int]]:
+    """Has the command's connections break after so many bytes each."""
+    breaks: list[int] = []
+    with BreakingRoad(dsw.url, breaks) as road:
+        Thread(target=road.serve_forever, daemon=True).start()
+        dsw.url = road.url
+        yield breaks
+        road.shutdown()

@@ -108,7 +108,9 @@ def _sent(api: Client, item: UploadView, file: BinaryIO, progress: Progress) -> 
     task = progress.add_task(clean(item.path), total=item.size, completed=item.bytes_done)
     while item.state not in ENDED:
         look = partial(api.upload, item.id)
-        if item.state is UploadState.RECEIVING and item.bytes_done < item.size:
+        # An empty file is sent, too: as one piece of nothing.
+        missing = item.bytes_done < item.size or not item.size
+        if item.state is UploadState.RECEIVING and missing:
             send = partial(api.send_upload, item.id, item.bytes_done)
             item = patience.ask(partial(send_piece, item, file, send, look), item)
         else:

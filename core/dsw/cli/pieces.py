@@ -25,7 +25,7 @@ def send_piece(item: T, file: BinaryIO, send: Callable[[bytes], T], look: Callab
     """What control says after the next piece was sent; when the connection broke, what it has."""
     file.seek(item.bytes_done)
     piece = file.read(PIECE)
-    if not piece:
+    if not piece and item.bytes_done:
         raise Invalid(f"{file.name} has become shorter.", "Send it again.")
     try:
         return send(piece)

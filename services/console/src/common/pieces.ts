@@ -48,7 +48,8 @@ const mayPass = (error: unknown): boolean =>
 
 async function next<T extends Incoming>(file: Blob, item: T, road: Road<T>): Promise<T> {
   const { bytes_done: done } = item;
-  if (item.state !== "Receiving" || done >= file.size) {
+  // An empty file is sent, too: as one piece of nothing.
+  if (item.state !== "Receiving" || (done >= file.size && file.size > 0)) {
     await road.pause();
     return road.look(item);
   }
