@@ -14,6 +14,9 @@ from dsw.cli.output import AsJson, console, show_fields, show_one, when
 from dsw.datasets import CheckView, DatasetView, VersionCreate
 from dsw.errors import Conflict
 
+OWN_FOLDER = "a folder of its own"
+"""Where a dataset lies that has no URI."""
+
 
 def version(
     dataset: Key,
@@ -59,7 +62,9 @@ def retire(dataset: Key, workspace: OfWorkspace = None, yes: Yes = False) -> Non
     with client() as api:
         item = find_dataset(api, dataset, workspace)
         if not yes:
-            typer.confirm(f"Retire the dataset {item.name!r} ({item.uri})?", abort=True)
+            typer.confirm(
+                f"Retire the dataset {item.name!r} ({item.uri or OWN_FOLDER})?", abort=True
+            )
         api.retire_dataset(item.id)
     console.print(f"{item.name} is retired.", markup=False)
 
@@ -74,7 +79,7 @@ def check_text(check: CheckView) -> str:
 
 def dataset_line(item: DatasetView) -> str:
     """A dataset in a line."""
-    return f"{item.name}  {item.id}  version {item.version}  {item.uri}"
+    return f"{item.name}  {item.id}  version {item.version}  {item.uri or OWN_FOLDER}"
 
 
 def install(app: typer.Typer) -> None:

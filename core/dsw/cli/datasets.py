@@ -8,7 +8,7 @@ import typer
 
 from dsw.cli.credentials import client
 from dsw.cli.dataset_files import Key
-from dsw.cli.dataset_life import check_text, dataset_line
+from dsw.cli.dataset_life import OWN_FOLDER, check_text, dataset_line
 from dsw.cli.find import find_credential, find_dataset, find_workspace
 from dsw.cli.options import OfWorkspace, Workspace
 from dsw.cli.output import AsJson, show, show_fields, show_one, when
@@ -58,7 +58,7 @@ def list_(
         "VERSION": lambda item: str(item.version),
         "ACCESS": lambda item: item.access.value,
         "SEEN BY": lambda item: item.visibility.value,
-        "URI": lambda item: item.uri,
+        "URI": lambda item: item.uri or OWN_FOLDER,
         "OWNER": lambda item: item.owner,
         "ID": lambda item: item.id,
     }
@@ -75,7 +75,7 @@ def show_dataset(dataset: Key, workspace: OfWorkspace = None, as_json: AsJson = 
         "description": item.description,
         "id": item.id,
         "kind": item.kind,
-        "uri": item.uri,
+        "uri": item.uri or OWN_FOLDER,
         "class": item.storage_class,
         "credential": item.credential or "",
         "access": item.access.value,
@@ -85,7 +85,7 @@ def show_dataset(dataset: Key, workspace: OfWorkspace = None, as_json: AsJson = 
         "owner": item.owner,
         "labels": _label_text(item),
         "versions": "\n".join(
-            f"{each.number}  {each.uri}  {check_text(each.check)}  {each.description}".rstrip()
+            f"{each.number}  {each.uri or OWN_FOLDER}  {check_text(each.check)}  {each.description}".rstrip()
             for each in item.versions
         ),
         "created": when(item.created_at),

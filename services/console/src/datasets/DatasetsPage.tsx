@@ -16,7 +16,7 @@ import { DatasetDrawer } from "./DatasetDrawer";
 import { DatasetFilterBar } from "./DatasetFilterBar";
 import { filtered, type DatasetFilters } from "./filters";
 import { RegisterDialog } from "./RegisterDialog";
-import { ACCESS, checkLook, kindText, labelsText, VISIBILITIES } from "./words";
+import { ACCESS, checkLook, labelsText, VISIBILITIES, whereText } from "./words";
 
 const FILTERS_FROM = 4;
 const NO_FILTERS: DatasetFilters = { text: "" };
@@ -95,10 +95,10 @@ const COLUMNS: Column<Dataset>[] = [
     key: "kind",
     title: "Where",
     width: "30%",
-    render: ({ kind, uri }) => (
+    render: (dataset) => (
       <>
-        {kindText(kind)}
-        <span className="sub mono">{uri}</span>
+        {whereText(dataset)}
+        {dataset.uri && <span className="sub mono">{dataset.uri}</span>}
       </>
     ),
   },

@@ -12,7 +12,7 @@ import { StateMark } from "../common/StateMark";
 import { useWorkspace } from "../shell/scope";
 import { ChangeDatasetDialog } from "./ChangeDatasetDialog";
 import { useDatasetActions } from "./useDatasetActions";
-import { ACCESS, checkLook, kindText, labelsText, usersText, VISIBILITIES } from "./words";
+import { ACCESS, checkLook, isManaged, labelsText, usersText, VISIBILITIES, whereText } from "./words";
 
 export function OverviewTab({ dataset, onRetired }: { dataset: Dataset; onRetired: () => void }) {
   const actions = useDatasetActions(onRetired);
@@ -78,8 +78,8 @@ function Facts({ dataset }: { dataset: Dataset }) {
   const workspace = useWorkspace(dataset.workspace_id);
   const rw = dataset.access === "rw";
   const items = [
-    fact("Where", kindText(dataset.kind)),
-    fact("Address", <Copyable text={dataset.uri} />),
+    fact("Where", whereText(dataset)),
+    !isManaged(dataset) && fact("Address", <Copyable text={dataset.uri} />),
     dataset.storage_class && fact("Storage class", dataset.storage_class),
     fact("Mounted at", <Copyable text={dataset.mount_path} />),
     fact("Access", ACCESS[dataset.access]),

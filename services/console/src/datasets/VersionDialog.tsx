@@ -8,9 +8,10 @@ import { FormDialog } from "../common/FormDialog";
 import { useAction } from "../common/useAction";
 import { useOnceKey } from "../common/useOnceKey";
 import { DATASET_LISTS } from "./useDatasetActions";
+import { isManaged } from "./words";
 
 export function VersionDialog({ dataset, onClose }: { dataset: Dataset; onClose: () => void }) {
-  const managed = dataset.kind === "managed";
+  const managed = isManaged(dataset);
   const [uri, setUri] = useState(managed ? "" : dataset.uri);
   const [description, setDescription] = useState("");
   const keyOf = useOnceKey();

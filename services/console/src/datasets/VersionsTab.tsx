@@ -46,7 +46,7 @@ const COLUMNS: Column<DatasetVersion>[] = [
     title: "Address",
     render: ({ uri, description }) => (
       <>
-        <span className="mono">{uri}</span>
+        {uri ? <span className="mono">{uri}</span> : "A folder of its own"}
         {description && <span className="sub">{description}</span>}
       </>
     ),

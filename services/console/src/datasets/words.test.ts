@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Warming } from "../api/models";
-import { checkLook, hasCache, holdersText, rateText, usersText, warmText } from "./words";
+import { checkLook, hasCache, holdersText, rateText, usersText, warmText, whereText } from "./words";
 
 describe("a dataset in words", () => {
   it.each([
@@ -24,6 +24,11 @@ describe("a dataset in words", () => {
 
   it("has a cache when it is in an object store", () => {
     expect(["s3", "oss", "file", "git"].map((kind) => hasCache({ kind }))).toEqual([true, true, false, false]);
+  });
+
+  it("without an address is in a folder of its own", () => {
+    expect(whereText({ kind: "file", uri: "" })).toBe("A folder of its own");
+    expect(whereText({ kind: "nas", uri: "nas://server/vol" })).toBe("NAS");
   });
 
   it("has a hit rate once something was read", () => {

@@ -10,10 +10,15 @@ export const KINDS: Record<string, string> = {
   oss: "OSS",
   pvc: "Volume claim",
   git: "Git",
-  managed: "Workspace folder",
 };
 
 export const kindText = (kind: string): string => KINDS[kind] ?? kind;
+
+/** One without an address is a folder that control made for it. */
+export const isManaged = ({ uri }: Pick<Dataset, "uri">): boolean => uri === "";
+
+export const whereText = (dataset: Pick<Dataset, "kind" | "uri">): string =>
+  isManaged(dataset) ? "A folder of its own" : kindText(dataset.kind);
 
 export const VISIBILITIES: Record<Visibility, { label: string; text: string }> = {
   private: { label: "Private", text: "Only who registered it and the admins of the workspace see it." },
