@@ -12,7 +12,7 @@ from dsw.cli.dataset_life import OWN_FOLDER, check_text, dataset_line
 from dsw.cli.find import find_credential, find_dataset, find_workspace
 from dsw.cli.options import OfWorkspace, Workspace
 from dsw.cli.output import AsJson, show, show_fields, show_one, when
-from dsw.datasets import DataAccess, DatasetChange, DatasetCreate, DatasetView
+from dsw.datasets import DataAccess, DatasetChange, DatasetCreate, DatasetView, VersionView
 from dsw.errors import Invalid
 from dsw.images import CredentialKind, Visibility
 from dsw.locations import LocationKind, parse_location
@@ -84,10 +84,7 @@ def show_dataset(dataset: Key, workspace: OfWorkspace = None, as_json: AsJson = 
         "seen by": item.visibility.value,
         "owner": item.owner,
         "labels": _label_text(item),
-        "versions": "\n".join(
-            f"{each.number}  {each.uri or OWN_FOLDER}  {check_text(each.check)}  {each.description}".rstrip()
-            for each in item.versions
-        ),
+        "versions": "\n".join(_version_text(each) for each in item.versions),
         "created": when(item.created_at),
         "retired": when(item.retired_at),
     }
@@ -202,6 +199,11 @@ def _labels(texts: list[str] | None) -> dict[str, str] | None:
             raise Invalid(f"{text!r} is no label.", "Write it as KEY=VALUE.")
         found[key] = value
     return found
+
+
+def _version_text(item: VersionView) -> str:
+    where = item.uri or OWN_FOLDER
+    return f"{item.number}  {where}  {check_text(item.check)}  {item.description}".rstrip()
 
 
 def _label_text(item: DatasetView) -> str:
