@@ -170,5 +170,3 @@ class MountWorld:
 def token_of(name: str, who: str = OWNER) -> dict[str, str]:
     """The credentials of an instance."""
     return instance_token(who, name)
-
-

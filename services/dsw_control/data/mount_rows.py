@@ -150,7 +150,7 @@ def tell_all(control: Control, told: Told) -> None:
 async def names_of(session: AsyncSession, ids: Iterable[str]) -> dict[str, str]:
     """The names of datasets by their ids."""
     query = select(Dataset.id, Dataset.name).where(Dataset.id.in_(set(ids)))
-    return dict((await session.execute(query)).tuples().all())
+    return {row.id: row.name for row in await session.execute(query)}
 
 
 def mount_view(row: Mount, dataset_name: str) -> MountView:

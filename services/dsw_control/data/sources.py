@@ -23,7 +23,7 @@ from dsw_control.store.tables import Dataset, DatasetVersion, DataSource, Mount,
 log = structlog.get_logger()
 
 AGAIN = 5.0
-"""Seconds from the end of a helper to the next one."""
+"""Seconds from the end of a helper that did not succeed to the next one."""
 
 USING = (
     MountState.MOUNTING,
@@ -165,7 +165,8 @@ class Sources:
         done = report.state is SourceState.READY and bool(report.commit)
         await self._engine.remove_source(row.key)
         if not done:
-            self._control.source_ends[row.key] = time.monotonic()
+            if row.state != SourceState.READY:
+                self._control.source_ends[row.key] = time.monotonic()
             failed = report.state is SourceState.FAILED
             report = report.model_copy(
                 update={
