@@ -139,7 +139,8 @@ async def _datasets(api: Api) -> dict[str, str]:
     folder = Path(api.control.settings.nas_root, f"{ours['workspace_id']}/datasets/{ours['id']}/v1")
     for name in ("old.txt", "other.txt"):
         folder.joinpath(name).write_text("cats")
-    body = {"workspace": "empty", "name": "theirs"}
+    await api.ok(ADMIN, "POST", "/workspaces", {"name": "blue"})
+    body = {"workspace": "blue", "name": "theirs"}
     theirs = await api.ok(ADMIN, "POST", "/datasets", body)
     file = {"path": "coming.txt", "size": 3}
     upload = await api.ok(OWNER, "POST", f"/datasets/{ours['id']}/uploads", file)

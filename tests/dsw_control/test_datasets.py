@@ -364,3 +364,32 @@ async def test_changes_take_the_tag_that_was_read(world: DataWorld) -> None:
         assert (await world.api.send("dora", method, path, body, tag)).status_code == 412
     tag = {"If-Match": answer.headers["etag"]}
     assert (await world.api.send("dora", "DELETE", path, None, tag)).status_code == 204
+
+
+async def test_a_workspace_with_datasets_is_not_deleted(world: DataWorld) -> None:
+    made = await world.add(ADMIN, workspace="blue", visibility="public")
+    path = f"/datasets/{made['id']}"
+    answer = await world.api.send(ADMIN, "DELETE", "/workspaces/blue")
+    assert (answer.status_code, "1 dataset." in answer.json()["detail"]) == (409, True)
+    await world.api.ok(ADMIN, "DELETE", path)
+    await world.api.ok(ADMIN, "DELETE", "/workspaces/blue")
+    # What once was public can still be looked up.
+    seen = await world.api.ok("dora", "GET", path)
+    assert (seen["browsable"], seen["retired_at"] is not None) == (False, True)
+    found = await world.api.ok("dora", "POST", f"{path}/check")
+    assert "was deleted" in found["check"]["message"]
+
+
+async def test_an_archived_workspace_keeps_its_datasets_as_they_are(world: DataWorld) -> None:
+    made = await world.add("olga", workspace="blue", access="rw")
+    await world.api.ok(ADMIN, "PATCH", "/workspaces/blue", {"archived": True})
+    path = f"/datasets/{made['id']}"
+    assert not (await world.api.ok("olga", "GET", path))["writable"]
+    assert await names(world, "olga", "?workspace=blue") == ["pets"]
+    for method, more, body in (
+        ("PATCH", "", {"description": "x"}),
+        ("POST", "/versions", {}),
+        ("DELETE", "", None),
+    ):
+        answer = await world.api.send("olga", method, path + more, body)
+        assert (answer.status_code, "archived" in answer.text) == (409, True)

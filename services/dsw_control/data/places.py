@@ -61,7 +61,9 @@ async def located(
 ) -> Place:
     """`place_of`, by what the database knows of the dataset; `DswError` where it can be used no
     more."""
-    workspace = await session.get_one(Workspace, dataset.workspace_id)
+    workspace = await session.get(Workspace, dataset.workspace_id)
+    if workspace is None:
+        raise Conflict("The workspace of this dataset was deleted.")
     host = ""
     if dataset.credential and dataset.kind in OBJECT_STORES:
         row = await session.get(Credential, dataset.credential)

@@ -23,6 +23,7 @@ from dsw_control.store.tables import (
     CodeSource,
     Credential,
     CustomRole,
+    Dataset,
     Image,
     ImageTransfer,
     Instance,
@@ -187,6 +188,7 @@ async def _contents(session: AsyncSession, workspace_id: str) -> list[str]:
         "instance": (Instance.workspace_id == workspace_id) & Instance.deleted_at.is_(None),
         "image": (Image.workspace_id == workspace_id) & Image.retired_at.is_(None),
         "code source": CodeSource.workspace_id == workspace_id,
+        "dataset": (Dataset.workspace_id == workspace_id) & Dataset.retired_at.is_(None),
     }
     found = []
     for what, where in asked.items():
