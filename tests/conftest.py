@@ -10,14 +10,23 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.lanes import Lanes
 from tests.postgresqls import a_server
 from tests.registries import RegistryServer
+from xdist.scheduler import Scheduling
 
 from workbench import certificates
 
 DEBIAN_IMAGE = "dsw-test/debian:bookworm"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling | None:
+    """With `--dist loadscope` processes get lanes; see `tests.lanes`."""
+    return Lanes(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 def _has_image(reference: str) -> bool:
@@ -64,6 +73,13 @@ def base_image() -> str:
 
 
 def _built(name: str) -> str:
+    """Built by one process at a time: the others then find that it is there."""
+    with (Path(tempfile.gettempdir()) / "dsw-test-images.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _build(name)
+
+
+def _build(name: str) -> str:
     command = [sys.executable, "-m", "dsw.cli.main", "images", "build", name]
     if ca_file := certificates.extra(os.environ):
         command += ["--ca-file", ca_file]

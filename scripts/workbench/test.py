@@ -42,8 +42,11 @@ FILES = {"postgresql": "postgresql/*/bin/postgres", "libatomic1": "*/libatomic.s
 """Packages whose files are not commands, with one such file; Playwright's Node needs libatomic."""
 
 SIDE_BY_SIDE = ["-n", "auto", "-m", "not docker and not e2e"]
-ONE_BY_ONE = ["-m", "docker or e2e"]
-"""Those that need the engine share it, and the images and workbenches in it."""
+IN_LANES = ["-n", "2", "--dist", "loadscope", "-m", "(docker or e2e) and not alone"]
+"""Those that need the engine; what shares a workbench or images stays in one process."""
+
+ALONE = ["-m", "alone"]
+"""Those that measure, or that restart what others need."""
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -56,7 +59,7 @@ def main(arguments: argparse.Namespace) -> int:
         failed = 0 if chosen else check.run([*check.checks(), *javascript_tests()])
         if failed:
             sys.stderr.write("The tests run nevertheless; the command fails at its end.\n")
-        runs = [[*selection, *chosen]] if chosen or selection else [SIDE_BY_SIDE, ONE_BY_ONE]
+        runs = [[*selection, *chosen]] if chosen or selection else [SIDE_BY_SIDE, IN_LANES, ALONE]
         environ = environment(folders)
         codes = [unsteady.run(run, ROOT, environ) for run in runs]
     return max(*codes, failed)

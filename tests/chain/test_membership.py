@@ -14,7 +14,7 @@ import websocket
 from tests.polling import eventually
 from tests.workbenches import TestBench, User
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.alone]
 
 WITHIN = 5
 """Seconds."""

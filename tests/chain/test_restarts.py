@@ -154,6 +154,7 @@ def test_containers_that_nobody_owns_are_ended(workbench: TestBench, alice: User
         docker("rm", "-f", name)
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(
     os.environ.get("DSW_TEST_RESTART_ENGINE") != "1",
     reason="restarts the machine's container engine; scripts/test does it as the last of all",

@@ -14,6 +14,7 @@ from tests.workbenches import docker
 
 pytestmark = [
     pytest.mark.docker,
+    pytest.mark.alone,
     pytest.mark.timeout(600),
     pytest.mark.skipif(
         not Path("/sys/fs/cgroup/freezer").exists(), reason="looks at cgroups of version 1"

@@ -130,5 +130,5 @@ def test_an_image_that_did_not_change_is_left_alone(minimal: str, wheel: Path) -
     assert not outcome.built
     assert outcome.reference == minimal
     assert outcome.size > 100_000_000
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     assert config(minimal)["Labels"] == label
