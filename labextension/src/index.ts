@@ -17,6 +17,7 @@ import { consoleUrl, makeApi } from './request.js';
 import { ResourceStatus } from './resourceStatus.js';
 import { SaveAsImage } from './saveAsImage.js';
 import { CommandIds } from './tokens.js';
+import { giveKeysToWidgets } from './widgetKeys.js';
 
 const saveAsImage: JupyterFrontEndPlugin<void> = {
   id: 'jupyterhub-dsw:save-as-image',
@@ -119,10 +120,18 @@ const datasets: JupyterFrontEndPlugin<void> = {
   }
 };
 
+const widgetKeys: JupyterFrontEndPlugin<void> = {
+  id: 'jupyterhub-dsw:widget-keys',
+  description: 'Lets the widgets of datasets be used with the keyboard.',
+  autoStart: true,
+  activate: () => giveKeysToWidgets(document)
+};
+
 export default [
   saveAsImage,
   resourceStatus,
   openTerminal,
   codeCheckout,
-  datasets
+  datasets,
+  widgetKeys
 ];

@@ -239,6 +239,16 @@ def test_the_progress_widget_tells_what_is_waited_for_and_takes_it_back(desk: Da
     widget.close()
 
 
+def test_displayed_the_progress_widget_follows_the_mount(desk: DataDesk) -> None:
+    desk.steps = [dict(MOUNTING)]
+    widget = MountProgress(dsw.mount("imagenet", wait=False))
+    widget._ipython_display_()
+    eventually(lambda: "Starting the source." in widget._said.value, 30)
+    desk.steps = [dict(MOUNTED)]
+    eventually(lambda: widget._said.value == READY, 30)
+    assert (shown(widget._bar), shown(widget._cancel)) == (False, False)
+
+
 def test_what_is_no_widget_is_no_attribute() -> None:
     with pytest.raises(AttributeError, match="no attribute 'Browser'"):
         widgets.Browser  # noqa: B018

@@ -78,6 +78,39 @@ def test_a_dataset_is_found_browsed_mounted_and_unmounted(
     assert panel.locator("img").count() == 0
 
 
+def test_a_notebook_has_a_browser_that_works_with_the_keyboard(
+    page: Page, lab: Server, control: StandInControl
+) -> None:
+    from tests.e2e.lab_page import Lab
+
+    control.progress = {"state": "Saved"}
+    data = control.data
+    open_lab(page, lab)
+    output = (
+        Lab(page)
+        .new_notebook()
+        .start("from dsw_server.widgets import DatasetBrowser\nDatasetBrowser()")
+    )
+    listed = output.get_by_label("Datasets")
+    expect(listed).to_be_visible(timeout=60_000)
+    listed.focus()
+    page.keyboard.press("ArrowDown")
+    expect(output).to_contain_text("Pictures with labels")
+    output.get_by_label("Files").press("ArrowDown")
+    output.get_by_role("button", name="Open").press("Enter")
+    expect(output.get_by_role("cell", name="<b>dog</b>")).to_be_visible()
+    output.get_by_label("Files").press("ArrowUp")
+    output.get_by_role("button", name="Open").press("Enter")
+    expect(output).to_contain_text("imagenet/train")
+    data.steps = [dict(MOUNTING)]
+    output.get_by_role("button", name="Mount", exact=True).press("Enter")
+    expect(output).to_contain_text("Mounting “imagenet”: 40 %. Starting the source.")
+    data.steps = [dict(MOUNTED)]
+    expect(output).to_contain_text("is mounted read-only at /mnt/dynamic/imagenet.")
+    output.get_by_role("button", name="Unmount", exact=True).click()
+    expect(output).to_contain_text("It is not mounted.")
+
+
 def test_a_mount_that_lost_its_source_is_shown_and_its_path_can_be_copied(
     page: Page, lab: Server, control: StandInControl
 ) -> None:

@@ -10,7 +10,7 @@ import ipywidgets
 from dsw.datasets import DatasetView
 from dsw.errors import DswError
 from dsw.mount_handle import Desk, MountHandle
-from dsw_server.widgets.clicks import button
+from dsw_server.widgets.clicks import button, take_keys
 from dsw_server.widgets.files import FilesPane
 from dsw_server.widgets.mounting import MountPane
 
@@ -41,6 +41,7 @@ class DatasetBrowser(ipywidgets.VBox):  # type: ignore[misc]
         self.refresh.on_click(self._on_refresh)
         head = ipywidgets.HBox([self.filter, self.refresh])
         super().__init__([head, self.list, self.about, self.mounting.box, self.files.box])
+        take_keys(self)
         self.update()
 
     def update(self) -> None:

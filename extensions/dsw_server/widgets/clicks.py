@@ -1,4 +1,4 @@
-"""How widgets answer while a cell runs, and buttons as all of them look."""
+"""How widgets get clicks and keys in JupyterLab, and buttons as all of them look."""
 
 from __future__ import annotations
 
@@ -17,3 +17,8 @@ def answer_beside_cells(widget: Any) -> None:
     """Have clicks handled where the frontend sends them: JupyterLab has a subshell for that, which
     is free while a cell runs. ipykernel would hand them to the cell that made the widget."""
     vars(widget.comm).pop("_reply_subshell_id", None)
+
+
+def take_keys(widget: Any) -> None:
+    """Have arrows and Enter reach the widget, not the notebook, where our Lab extension is."""
+    widget.add_class("dsw-TakesKeys")

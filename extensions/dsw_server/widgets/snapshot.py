@@ -11,7 +11,7 @@ from dsw.errors import DswError
 from dsw.snapshot_handle import SnapshotHandle
 from dsw.snapshot_text import PHASES, amount_text, share_done
 from dsw.snapshots import ENDED, SnapshotView
-from dsw_server.widgets.clicks import answer_beside_cells, button
+from dsw_server.widgets.clicks import answer_beside_cells, button, take_keys
 
 
 class SnapshotProgress:
@@ -34,6 +34,7 @@ class SnapshotProgress:
         )
         self._parts = [self._title, self._bar, self._amount, self._cancel, row]
         self.box = ipywidgets.VBox([self._title, row])
+        take_keys(self.box)
         self.show(handle.snapshot)
 
     def show(self, snapshot: SnapshotView) -> None:
