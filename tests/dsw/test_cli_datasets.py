@@ -107,7 +107,7 @@ def test_a_check_says_why_the_data_cannot_be_reached(
     words = ("--uri", f"file://{gone}")
     dsw.ok("datasets", "create", "there", *words, who="ada", workspace=team)
     said = dsw.ok("datasets", "check", "there", who="ada", workspace=team)
-    assert "there, version 1: reachable" in said
+    assert "there, version 1: reachable (" in said
     gone.rmdir()
     said = dsw.refused("datasets", "check", "there", who="ada", workspace=team)
     assert said.startswith("there cannot be reached.")

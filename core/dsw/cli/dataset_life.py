@@ -71,10 +71,11 @@ def retire(dataset: Key, workspace: OfWorkspace = None, yes: Yes = False) -> Non
 
 def check_text(check: CheckView) -> str:
     """Whether the data could be reached when it was last tried, and when that was."""
-    if check.reachable is None:
+    if check.at is None:
         return "not tried yet"
-    what = "reachable" if check.reachable else f"not reachable: {check.message}"
-    return f"{what} ({when(check.at)})" if check.at else what
+    words = {None: "not known", True: "reachable", False: "not reachable"}
+    what = f"{words[check.reachable]} ({when(check.at)})"
+    return f"{what}: {check.message}" if check.message else what
 
 
 def dataset_line(item: DatasetView) -> str:

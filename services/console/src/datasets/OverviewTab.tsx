@@ -69,7 +69,9 @@ function Reachable({ dataset }: { dataset: Dataset }) {
         <StateMark {...checkLook(check)} />
         <span className="quiet">{at}</span>
       </span>
-      {check.reachable === false && check.message && <Alert type="warning" showIcon title={check.message} />}
+      {check.reachable !== true && check.message && (
+        <Alert type={check.reachable === false ? "warning" : "info"} showIcon title={check.message} />
+      )}
     </div>
   );
 }

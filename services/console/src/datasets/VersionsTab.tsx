@@ -59,7 +59,7 @@ const COLUMNS: Column<DatasetVersion>[] = [
       check && (
         <>
           <StateMark {...checkLook(check)} />
-          {check.reachable === false && <span className="sub">{check.message}</span>}
+          {check.reachable !== true && check.message && <span className="sub">{check.message}</span>}
         </>
       ),
   },

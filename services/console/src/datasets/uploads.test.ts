@@ -90,6 +90,14 @@ describe("uploads", () => {
     expect(server.offsets).toEqual([0, PIECE, 0]);
   });
 
+  it("of nothing are sent, too", async () => {
+    const server = new Server();
+    const queue = new UploadQueue(server);
+    queue.add("ds-a", "", [file("empty", 0)]);
+    await vi.waitFor(() => expect(states(queue)).toEqual([["empty", "done"]]));
+    expect(server.offsets).toEqual([0]);
+  });
+
   it("that are paused leave the way to the next, and go on where they were", async () => {
     const server = new Server();
     const queue = new UploadQueue(server);

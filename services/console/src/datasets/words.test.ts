@@ -12,6 +12,11 @@ describe("a dataset in words", () => {
     expect(checkLook({ reachable: reachable ?? null, message: "" }).label).toBe(label);
   });
 
+  it("that only a mount can reach is not known", () => {
+    const check = { reachable: null, message: "Only a mount can tell.", at: "2026-01-01T00:00:00Z" };
+    expect(checkLook(check).label).toBe("Not known");
+  });
+
   it.each([
     [[], 0, "No instance uses it."],
     [[], 1, "1 instance uses it that you may not know."],

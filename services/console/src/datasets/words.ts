@@ -29,8 +29,8 @@ export const VISIBILITIES: Record<Visibility, { label: string; text: string }> =
 export const ACCESS = { ro: "Read only", rw: "Read and write" } as const;
 
 /** Whether its data could be reached, as a word with a colour. */
-export function checkLook({ reachable }: DatasetCheck): { label: string; tone: Tone } {
-  if (reachable == null) return { label: "Not tried yet", tone: "idle" };
+export function checkLook({ reachable, at }: DatasetCheck): { label: string; tone: Tone } {
+  if (reachable == null) return { label: at ? "Not known" : "Not tried yet", tone: "idle" };
   return reachable ? { label: "Reachable", tone: "good" } : { label: "Not reachable", tone: "bad" };
 }
 
