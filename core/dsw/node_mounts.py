@@ -55,8 +55,8 @@ class Attach(Model):
 
 
 class Detach(Model):
-    """Take a mount out of an instance; without a name all of the area, without an area all.
-    `force`: also when processes hold it."""
+    """Take a mount out of an instance; without a name all of the area, without an area all, with
+    the instance's folders: none of its containers may run. `force`: also when processes hold it."""
 
     instance_id: str
     area: Area | None = None
@@ -121,7 +121,7 @@ class SourceRequest(Model):
 
 
 class SourceState(StrEnum):
-    """How far a source is."""
+    """How far a source is. The helper of one that is Failed has ended."""
 
     PREPARING = "Preparing"
     READY = "Ready"

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="to mount needs root")
 
 KEY = "ds-1-ro"
 TEXT = "a cat\n"
-SOON = Patience(period=0.2, answer=2, store=1, pauses=(0.2,))
+SOON = Patience(period=0.2, ask=1, answer=2, store=1, pauses=(0.2,))
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +153,19 @@ def test_readers_of_a_hanging_rclone_get_an_error(
     source.end()
 
 
+def test_a_step_that_meets_a_hanging_mount_is_refused_in_time(
+    node: NodeWorld, server: ObjectStoreServer, bucket: str
+) -> None:
+    source = ready(node, asking(node, server, bucket), Patience(answer=LONG))
+    node.sh(f"kill -STOP {rclone(node)}")
+    results = node.apply(node.attaching(source=KEY, seen="", path="train"), node.attaching("two"))
+    assert [result.ok for result in results] == [False, True]
+    assert results[0].reason is MountReason.SOURCE_UNREACHABLE
+    assert "did not answer within 8 seconds" in results[0].message
+    node.sh(f"kill -CONT {rclone(node)}")
+    source.end()
+
+
 def test_who_waits_for_a_store_that_hangs_gets_an_error(
     node: NodeWorld, server: ObjectStoreServer, bucket: str, instance: Instance
 ) -> None:
@@ -173,7 +186,7 @@ def test_who_waits_for_a_store_that_hangs_gets_an_error(
 def test_a_store_that_is_away_for_a_while_takes_away_nothing_that_is_cached(
     node: NodeWorld, server: ObjectStoreServer, bucket: str, instance: Instance
 ) -> None:
-    source = ready(node, asking(node, server, bucket), Patience(period=0.2, store=1))
+    source = ready(node, asking(node, server, bucket), Patience(period=0.2, ask=1, store=1))
     attached(node, instance)
     assert instance.sh("cat /mnt/dynamic/photos/train/cat.txt") == TEXT.strip()
     before = device(node)

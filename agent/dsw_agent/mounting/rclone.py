@@ -45,12 +45,14 @@ class Rclone:
     def __init__(self, request: SourceRequest, point: str, folder: str) -> None:
         if request.store is None:
             raise ValueError("the source is no object store")
-        self._socket = f"{folder}/rclone.sock"
-        Path(self._socket).unlink(missing_ok=True)
+        socket = f"{folder}/rclone.sock"
+        Path(socket).unlink(missing_ok=True)
+        transport = httpx.HTTPTransport(uds=socket, verify=False)
+        self._client = httpx.Client(transport=transport, timeout=_SOON, trust_env=False)
         self._words: deque[str] = deque(maxlen=LINES)
         self._secret = request.store.secret
         self._process = subprocess.Popen(
-            arguments(request, point, self._socket),
+            arguments(request, point, socket),
             env=environment(request.store, folder, os.environ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -68,7 +70,11 @@ class Rclone:
     def words(self) -> str:
         """Its last words about what is wrong."""
         self._reader.join(1)
-        return self._words[-1] if self._words else "it said nothing"
+        return self._words[-1] if self._words else "rclone said nothing"
+
+    def log(self) -> str:
+        """Some more of its words."""
+        return "\n".join(self._words)
 
     def kill(self) -> None:
         """End it at once. Readers get an error, as the kernel drops its connection with it."""
@@ -76,6 +82,7 @@ class Rclone:
             os.killpg(self._process.pid, signal.SIGKILL)
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(END_SECONDS)
+        self._client.close()
 
     def end(self) -> None:
         """Let it end by itself, or kill it."""
@@ -101,9 +108,7 @@ class Rclone:
         )
 
     def _ask(self, call: str) -> dict[str, Any]:
-        transport = httpx.HTTPTransport(uds=self._socket)
-        with httpx.Client(transport=transport, timeout=_SOON, trust_env=False) as client:
-            answer = client.post(f"http://rclone/{call}").raise_for_status().json()
+        answer = self._client.post(f"http://rclone/{call}").raise_for_status().json()
         return answer if isinstance(answer, dict) else {}
 
     def _listen(self) -> None:
@@ -116,7 +121,6 @@ class Rclone:
                     text = text.replace(self._secret, "***")
                 if text:
                     self._words.append(text)
-                    print(text, file=sys.stderr, flush=True)
 
 
 def arguments(request: SourceRequest, point: str, socket: str) -> list[str]:

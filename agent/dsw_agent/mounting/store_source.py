@@ -8,6 +8,7 @@ control sees that they are of another device than the source's, and has them att
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import threading
 import time
@@ -27,11 +28,13 @@ from dsw_agent.mounting.table import Mounted
 
 @dataclass(frozen=True)
 class Patience:
-    """Seconds: `period` between two looks, `mount` for rclone to mount, `answer` for the mount to
-    answer, `store` that the store may be away while somebody waits for it, `uploads` for what was
-    written to be stored at the end; `pauses` between attempts to mount again."""
+    """Seconds: `period` between two looks, `ask` between two questions to a store that nobody waits
+    for, `mount` for rclone to mount, `answer` for the mount to answer, `store` that the store may
+    be away while somebody waits for it, `uploads` for what was written to be stored at the end;
+    `pauses` between attempts to mount again."""
 
     period: float = 2.0
+    ask: float = 15.0
     mount: float = 15.0
     answer: float = 8.0
     store: float = 8.0
@@ -65,6 +68,7 @@ class StoreSource:
         self._connections = fuse.Connections(self._folder)
         self._stack.callback(self._connections.close)
         self._rclone: Rclone | None = None
+        self._asked = float("-inf")
         self._away_since: float | None = None
         self._before = self._now = Figures()
         self._trouble: MountRefused | None = None
@@ -81,6 +85,7 @@ class StoreSource:
                 self._end()
                 self._reporter.fail(error)
                 return 1
+            self._say(SourceState.READY)
             self._watch()
             self._store_written()
             self._end()
@@ -114,6 +119,7 @@ class StoreSource:
                 )
             time.sleep(0.05)
         self._trouble = self._away_since = None
+        self._asked = time.monotonic()
 
     def _again(self) -> bool:
         try:
@@ -129,19 +135,23 @@ class StoreSource:
         if rclone is None:
             return
         if not rclone.runs() or mounted is None:
-            words = f"rclone ended: {rclone.words()}"
-            self._lose(MountRefused(MountReason.SOURCE_UNREACHABLE, f"The mount ended ({words})."))
+            message = f"The mount ended ({rclone.words()}); it is mounted again."
+            self._lose(MountRefused(MountReason.SOURCE_UNREACHABLE, message))
         elif not fuse.answers(self._point, self._patience.answer):
             self._connections.abort(mounted)
             message = "The mount did not answer and was ended; it is mounted again."
             self._lose(MountRefused(MountReason.SOURCE_UNREACHABLE, message))
         else:
-            self._ask_store(mounted)
             self._now = rclone.figures() or self._now
+            self._ask_store(mounted)
 
     def _ask_store(self, mounted: Mounted) -> None:
         """See whether the store answers; whoever waits for one that does not gets an error."""
         asked = time.monotonic()
+        waits = self._connections.waiting(mounted)
+        if not waits and self._trouble is None and asked - self._asked < self._patience.ask:
+            return
+        self._asked = asked
         try:
             probe(self._store)
         except MountRefused as error:
@@ -161,6 +171,7 @@ class StoreSource:
     def _drop(self) -> None:
         if self._rclone is not None:
             self._rclone.kill()
+            print(self._rclone.log(), file=sys.stderr, flush=True)
             self._rclone = None
         self._before = self._total()
         self._now = Figures()
