@@ -32,7 +32,8 @@ class Killed(BaseException):
 
 
 class FakeNode:
-    """Outlives control, as a node does. `kill_in` steps from now control is killed."""
+    """Outlives control, as a node does. `kill_in` steps from now control is killed; sources become
+    ready by themselves when `quick`."""
 
     def __init__(self) -> None:
         self.mounted: dict[MountKey, Attach] = {}
@@ -49,7 +50,7 @@ class FakeNode:
         self.aged: set[str] = set()
         self.requests: list[NodeMountsRequest] = []
         self.looks = 0
-        self.down = False
+        self.down = self.quick = False
         self.kill_in: int | None = None
         self._count = 0
 
@@ -109,6 +110,8 @@ class FakeNode:
         self.reports[request.key] = SourceStatus(report=SourceReport(state=SourceState.PREPARING))
         if request.key in self.failing:
             self.fail_source(request.key, "The store does not answer.")
+        elif self.quick:
+            self.ready(request.key)
 
     async def source_status(self, key: str) -> SourceStatus | None:
         """What it reported last."""

@@ -1,8 +1,9 @@
-"""A team with instances and datasets, and the worker of mounts of a control that can be replaced."""
+"""A team with instances and datasets, and the worker of mounts of a control that may be killed."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import select
 from tests.dsw_control.apis import ADMIN, Api
+from tests.dsw_control.fake_nodes import FakeNode
 from tests.stub_hub import instance_token
 
 from dsw.instances import Desired, InstanceState
@@ -17,6 +19,7 @@ from dsw.plan import LaunchPlan, PlanRequest, UserOptions
 from dsw_control import instance_rows
 from dsw_control.context import Control
 from dsw_control.data.mount_worker import MountWorker
+from dsw_control.engines.process import ProcessEngine
 from dsw_control.plans import make_plan
 from dsw_control.store.tables import Instance, Mount
 
@@ -170,3 +173,51 @@ class MountWorld:
 def token_of(name: str, who: str = OWNER) -> dict[str, str]:
     """The credentials of an instance."""
     return instance_token(who, name)
+
+
+SPECS = [{"name": "one", "cpu": 1, "memory": "1GiB"}]
+GROUPS = [{"name": "local", "cpu": 1000, "memory": "1TiB", "cpu_overcommit": 1}]
+GIB = 1024**3
+
+
+class WithNode(ProcessEngine):
+    """Instances that nothing runs, on a node that remembers their mounts."""
+
+    isolated = True
+
+    def __init__(self, settings: Any) -> None:
+        super().__init__(settings)
+        self.mounts = self.node = FakeNode()
+
+
+async def world_on_fake_node(make_api: Any, folder: Path) -> MountWorld:
+    """A world whose node remembers mounts, with a class of folders and one of an object store."""
+    os.mkdir(folder)
+    classes = [
+        {"name": "data", "kind": "host", "root": str(folder), "writable": True},
+        {
+            "name": "store",
+            "kind": "s3",
+            "endpoint": "http://127.0.0.1:9",
+            "bucket": "pictures",
+            "access_key_id": "key",
+            "writable": True,
+        },
+    ]
+    sizes = {"cache_size": 12 * GIB, "cache_per_dataset": 5 * GIB}
+    api = await make_api(
+        specs=SPECS, resource_groups=GROUPS, storage_classes=classes, datasets=sizes
+    )
+    secret = api.control.settings.data / "secrets" / "storage-store"
+    secret.write_text("the secret of the store")
+    secret.chmod(0o600)
+    world = MountWorld(api, folder)
+    await world.fill()
+    api.control.engine = WithNode(api.control.settings)
+    return world
+
+
+def node_of(world: MountWorld) -> FakeNode:
+    """The node of such a world."""
+    node: FakeNode = world.control.engine.node  # type: ignore[attr-defined]
+    return node

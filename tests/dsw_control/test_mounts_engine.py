@@ -1,4 +1,4 @@
-"""Datasets in containers of a real engine: seen at once, guarded by the kernel, and nothing left."""
+"""Datasets in containers of a real engine: seen at once, guarded by the kernel, and gone."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ async def node(
     """A world on the real engine; afterwards nothing of it is left there."""
     folder = tmp_path / "data"
     folder.mkdir(mode=0o755)
-    tmp_path.chmod(0o755)
+    os.chmod(tmp_path, 0o755)
     installation = f"m{secrets.token_hex(4)}"
     classes = [
         {"name": "data", "kind": "host", "root": str(folder), "writable": True},
