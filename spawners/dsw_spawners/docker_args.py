@@ -162,7 +162,6 @@ def differences(plan: LaunchPlan, container: Mapping[str, Any]) -> list[str]:
     sudo = not any(opt.startswith("no-new-privileges") for opt in host.get("SecurityOpt") or [])
     now = {(each["Target"], each["Source"]) for each in host.get("Mounts") or []}
     wanted = {(each.target, each.source) for each in plan.mounts if not each.follows}
-    paths = {(each.target, each.source) for each in plan.mounts if each.follows}
     found = {
         "the image": container["Config"]["Image"] != plan.image_digest,
         "the shared memory": host.get("ShmSize") != plan.shared_memory,
@@ -170,14 +169,17 @@ def differences(plan: LaunchPlan, container: Mapping[str, Any]) -> list[str]:
         "the network": host.get("NetworkMode") != plan.network,
         "whether sudo works": sudo != plan.sudo,
         "the mounts": not wanted <= now or len(now - wanted) > 1,
-        "the paths of datasets": _paths(paths) != _paths(_followers(host)),
+        "the paths of datasets": _paths(plan, _wanted(plan)) != _paths(plan, _followers(host)),
     }
     return [name for name, differs in found.items() if differs] or ["how it is set up"]
 
 
 def _lacks_places(plan: LaunchPlan, container: Mapping[str, Any]) -> bool:
-    wanted = {(each.target, each.source) for each in plan.mounts if each.follows}
-    return not wanted <= _followers(container["HostConfig"])
+    return not _wanted(plan) <= _followers(container["HostConfig"])
+
+
+def _wanted(plan: LaunchPlan) -> set[tuple[str, str]]:
+    return {(each.target, each.source) for each in plan.mounts if each.follows}
 
 
 def _followers(host: Mapping[str, Any]) -> set[tuple[str, str]]:
@@ -188,9 +190,13 @@ def _followers(host: Mapping[str, Any]) -> set[tuple[str, str]]:
     }
 
 
-def _paths(followers: set[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Without the places that every instance has."""
-    return {each for each in followers if each[0] not in (plans.DATA, plans.DYNAMIC)}
+def _paths(plan: LaunchPlan, followers: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of the instance itself, without the places that every instance has."""
+    return {
+        (target, source)
+        for target, source in followers
+        if target not in (plans.DATA, plans.DYNAMIC) and f"/{plan.instance_id}/" in source
+    }
 
 
 def _run_folder_mount(run_folder: str) -> Mount:

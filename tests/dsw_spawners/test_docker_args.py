@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.dsw_spawners.plans import MIB, a_plan
 
 from dsw import names
-from dsw.plan import Mount, MountKind
+from dsw.plan import DATA, DYNAMIC, Mount, MountKind
 from dsw_spawners import docker_args
 
 FOLDER = "/data/run/instances/x"
@@ -148,6 +148,51 @@ def test_the_plan_wins_where_both_speak() -> None:
     assert not host.get("Binds")
     home = [each for each in host["Mounts"] if each["Target"] == "/mnt/workspace"]
     assert [each["Source"] for each in home] == ["/nas/a"]
+
+
+NODE = "/var/lib/docker/dsw-t/instances/dsw-aaaabbbbcccc"
+
+
+def followers(*paths: str) -> list[Mount]:
+    """Where every instance sees datasets, and paths of its own."""
+    targets = {"data": DATA, "dynamic": DYNAMIC} | {f"paths/{path[1:]}": path for path in paths}
+    return [
+        Mount(kind=MountKind.BIND, source=f"{NODE}/{name}", target=target, follows=True)
+        for name, target in targets.items()
+    ]
+
+
+def test_what_is_mounted_later_is_seen_inside_and_the_engine_makes_its_place() -> None:
+    mounts = followers("/data/pets")
+    host = host_of(
+        a_plan(mounts=mounts),
+        binds={"/models": {"bind": "/models", "mode": "ro"}, "/old": {"bind": DATA, "mode": "rw"}},
+    )
+    assert host["Binds"] == [
+        "/models:/models:ro",
+        *(f"{each.source}:{each.target}:rw,rslave" for each in mounts),
+    ]
+    assert {each["Target"] for each in host["Mounts"]} == {"/run/dsw"}
+
+
+def test_a_container_from_before_datasets_stays_until_its_owner_agrees_to_a_new_one() -> None:
+    kept = as_inspected(a_plan(instance_id="dsw-aaaabbbbcccc"))
+    for replace, fits in ((False, True), (True, False)):
+        plan = a_plan(instance_id="dsw-aaaabbbbcccc", mounts=followers(), replace=replace)
+        assert docker_args.fits(plan, kept) is fits
+    same = a_plan(instance_id="dsw-aaaabbbbcccc", mounts=followers(), replace=True)
+    assert docker_args.fits(same, as_inspected(same))
+
+
+def test_another_path_of_a_dataset_needs_a_new_container_and_is_named() -> None:
+    plan, other = (
+        a_plan(instance_id="dsw-aaaabbbbcccc", mounts=followers(*paths))
+        for paths in (("/data/pets",), ())
+    )
+    for one, two in ((plan, other), (other, plan)):
+        kept = as_inspected(two, binds={"/x": {"bind": "/y", "mode": "ro,rslave"}})
+        assert not docker_args.fits(one, kept)
+        assert docker_args.differences(one, kept) == ["the paths of datasets"]
 
 
 PLANS = st.builds(
