@@ -86,6 +86,11 @@ export class DataModel {
     await this.updateMounts();
   }
 
+  /** Ask for what may have changed by itself: mounts; for all where there is nothing yet. */
+  poll(): Promise<void> {
+    return this.isLoaded ? this.updateMounts() : this.refresh();
+  }
+
   /** Ask for the mounts alone. */
   async updateMounts(): Promise<void> {
     try {

@@ -3,6 +3,7 @@
 import type { DataModel } from './dataModel.js';
 import type { Access, IDataset } from './dataTokens.js';
 import { fileNodes } from './fileList.js';
+import { hint } from './mountList.js';
 import { describeMount } from './mountText.js';
 import { button, group } from './nodes.js';
 import { element } from './sectionList.js';
@@ -14,12 +15,12 @@ export interface IMountForm {
 }
 
 export function datasetNodes(model: DataModel, form: IMountForm): Node[] {
-  const { shown, datasets, isLoaded } = model;
+  const { shown, datasets } = model;
   if (!shown.length) {
     const none = datasets.length
       ? 'No dataset fits the filter.'
       : 'There are no datasets. They are registered in the console.';
-    return [element('p', 'dsw-Datasets-hint', isLoaded ? none : 'Loading…')];
+    return [hint(model, none)];
   }
   const items = shown.map(dataset => datasetNode(model, dataset, form));
   return [

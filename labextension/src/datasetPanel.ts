@@ -54,7 +54,7 @@ export class DatasetPanel extends Widget {
     this._poll = new Poll({
       name: 'jupyterhub-dsw:mounts',
       auto: false,
-      factory: () => this._model.updateMounts(),
+      factory: () => this._model.poll(),
       frequency: { interval: PERIOD, backoff: true, max: 60 * 1000 },
       standby: () => document.hidden || !this.isVisible
     });

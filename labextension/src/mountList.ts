@@ -15,11 +15,17 @@ export interface IPathActions {
 
 export function mountNodes(model: DataModel, paths: IPathActions): Node[] {
   if (!model.mounts.length) {
-    const none = model.isLoaded ? 'Nothing is mounted.' : 'Loading…';
-    return [element('p', 'dsw-Datasets-hint', none)];
+    return [hint(model, 'Nothing is mounted.')];
   }
   const items = model.mounts.map(mount => mountNode(model, mount, paths));
   return [group('ul', 'dsw-Mounts', items, { 'aria-label': 'Mounts' })];
+}
+
+/** A line in the place of a list that is empty, or is not known yet. */
+export function hint(model: DataModel, none: string): HTMLElement {
+  const waits = model.error ? '' : 'Loading…';
+  const said = model.isLoaded ? none : waits;
+  return element('p', 'dsw-Datasets-hint', said);
 }
 
 function mountNode(

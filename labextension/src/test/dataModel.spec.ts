@@ -160,6 +160,19 @@ test('a refusal is kept until the next answer', async () => {
   assert.equal(model.error, '');
 });
 
+test('what could not be had at first is asked for again', async () => {
+  const api = new StandIn();
+  const model = new DataModel(api, () => undefined);
+  api.refusal = new Error('It restarts.');
+  await model.poll();
+  assert.deepEqual([model.isLoaded, model.error], [false, 'It restarts.']);
+  api.refusal = undefined;
+  await model.poll();
+  assert.deepEqual([model.isLoaded, model.error], [true, '']);
+  await model.poll();
+  assert.equal(api.calls.filter(call => call === 'datasets ').length, 2);
+});
+
 test('choosing shows the top folder, choosing again nothing', async () => {
   const { api, model } = await made();
   api.folders.set('', Promise.resolve({ items: [file('a')], next: '7' }));
