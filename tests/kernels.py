@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import uuid
 from types import TracebackType
@@ -22,32 +23,19 @@ class Kernel:
         self._user = user
         self._item = item
         self._path = f"api/kernels/{made.json()['id']}"
-        url = f"ws{user.workbench.url.removeprefix('http')}{item['url']}{self._path}/channels"
-        headers = [f"Authorization: Bearer {user.token}"]
-        self._socket = websocket.create_connection(url, header=headers, timeout=ANSWER_SECONDS)
 
     def run(self, code: str, timeout: float = ANSWER_SECONDS) -> str:
         """What the cell printed; `AssertionError` with its traceback when it raised."""
-        asked = uuid.uuid4().hex
-        self._socket.settimeout(timeout)
-        self._socket.send(json.dumps(_request(code, asked)))
-        printed = ""
-        while True:
-            message = json.loads(self._socket.recv())
-            content = message["content"]
-            if message["parent_header"].get("msg_id") != asked:
-                continue
-            if message["msg_type"] == "stream":
-                printed += content["text"]
-            if message["msg_type"] == "error":
-                raise AssertionError("\n".join(content["traceback"]))
-            # The shell's reply may overtake what the cell printed; this comes behind it.
-            if message["msg_type"] == "status" and content["execution_state"] == "idle":
-                return printed.strip()
+        # A connection for each: an idle one would have to answer the server's pings.
+        base = f"ws{self._user.workbench.url.removeprefix('http')}{self._item['url']}"
+        headers = [f"Authorization: Bearer {self._user.token}"]
+        url = f"{base}{self._path}/channels"
+        channel = websocket.create_connection(url, header=headers, timeout=timeout)
+        with contextlib.closing(channel):
+            return _run(channel, code)
 
     def close(self) -> None:
         """End it."""
-        self._socket.close()
         self._user.server(self._item, self._path, "DELETE")
 
     def __enter__(self) -> Self:
@@ -60,6 +48,24 @@ class Kernel:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _run(channel: websocket.WebSocket, code: str) -> str:
+    asked = uuid.uuid4().hex
+    channel.send(json.dumps(_request(code, asked)))
+    printed = ""
+    while True:
+        message = json.loads(channel.recv())
+        content = message["content"]
+        if message["parent_header"].get("msg_id") != asked:
+            continue
+        if message["msg_type"] == "stream":
+            printed += content["text"]
+        if message["msg_type"] == "error":
+            raise AssertionError("\n".join(content["traceback"]))
+        # The shell's reply may overtake what the cell printed; this comes behind it.
+        if message["msg_type"] == "status" and content["execution_state"] == "idle":
+            return printed.strip()
 
 
 def _request(code: str, message_id: str) -> dict[str, Any]:
