@@ -21,8 +21,10 @@ from tests.dsw_control.mount_worlds import (
 from dsw.errors import Conflict
 from dsw.instances import InstanceState, Reason
 from dsw.mounts import Holder, MountReason
-from dsw.node_mounts import Area
+from dsw.node_mounts import Area, WarmReport
 from dsw.plan import DATA, DYNAMIC
+from dsw_control.engines.base import WarmStatus
+from dsw_control.restores import record_of
 
 
 @pytest.fixture
@@ -93,35 +95,35 @@ async def test_writing_needs_the_dataset_the_place_and_the_role(world: MountWorl
     assert answer.status_code == 409, "it runs"
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        *("/usr", "/etc/data", "/proc", "/", "/mnt/workspace", "/mnt/workspace/x", "/mnt"),
-        *("/mnt/shared/x", "/mnt/dynamic/x", "/mnt/data", "/mnt/data/a/b", "data", "/data/../etc"),
-        *("/data/x:/etc", "/data/%2e%2e", "/mnt/data/A B", "/data/\u0000", "/data//x", "/var/run"),
-    ],
-)
-async def test_no_dataset_comes_over_what_is_not_its_place(world: MountWorld, path: str) -> None:
+OVER = [
+    *("/usr", "/etc/data", "/proc", "/", "/mnt/workspace", "/mnt/workspace/x", "/mnt"),
+    *("/mnt/shared/x", "/mnt/dynamic/x", "/mnt/data", "/mnt/data/a/b", "data", "/data/../etc"),
+    *("/data/x:/etc", "/data/%2e%2e", "/mnt/data/A B", "/data/\u0000", "/data//x", "/var/run"),
+]
+
+
+async def test_no_dataset_comes_over_what_is_not_its_place(world: MountWorld) -> None:
     await world.dataset("pets")
-    for datasets in (
-        [{"dataset": "pets", "path": path}],
-        [{"dataset": "pets", "path": "/data"}, {"dataset": "pets", "path": path}],
-    ):
-        body = {"workspace": "team", "name": "x", "image": world.image, "spec": "one"}
-        answer = await world.api.send(
-            OWNER, "POST", "/instances", {**body, "start": False, "datasets": datasets}
-        )
-        assert answer.status_code == 422, (path, answer.text)
+    body = {"workspace": "team", "name": "x", "image": world.image, "spec": "one", "start": False}
+    ask = {"dataset": "pets"}
+    for path in OVER:
+        for datasets in ([ask | {"path": path}], [ask, ask | {"path": path}]):
+            sent = {**body, "datasets": datasets}
+            answer = await world.api.send(OWNER, "POST", "/instances", sent)
+            assert answer.status_code == 422, (path, answer.text)
+    for other in ("/data", "/data/x/y"):
+        sent = {**body, "datasets": [ask | {"path": "/data/x"}, ask | {"path": other}]}
+        assert (await world.api.send(OWNER, "POST", "/instances", sent)).status_code == 422
     assert (await world.api.ok(OWNER, "GET", "/instances"))["items"] == []
 
 
-@pytest.mark.parametrize("name", ["../x", "a/b", "..", "", "A", "x" * 63, "%2e%2e", "a\x00"])
-async def test_a_name_that_is_no_name_is_refused(world: MountWorld, name: str) -> None:
+async def test_a_name_that_is_no_name_is_refused(world: MountWorld) -> None:
     await world.dataset("pets")
     instance_id = await world.running()
     path = f"/instances/{instance_id}/mounts"
-    answer = await world.api.send(OWNER, "POST", path, {"dataset": "pets", "name": name})
-    assert answer.status_code == 422, answer.text
+    for name in ("../x", "a/b", "..", "", "A", "x" * 63, "%2e%2e", "a\x00"):
+        answer = await world.api.send(OWNER, "POST", path, {"dataset": "pets", "name": name})
+        assert answer.status_code == 422, answer.text
 
 
 async def test_datasets_of_others_are_as_if_they_were_not_there(world: MountWorld) -> None:
@@ -338,3 +340,78 @@ async def test_acts_on_mounts_are_in_the_audit_log(world: MountWorld) -> None:
     page = await world.api.ok(OWNER, "GET", f"/audit?workspace=team&object={view['id']}")
     lines = [(each["actor"], each["detail"]["did"]) for each in page["items"]]
     assert set(lines) == {(instance_id, "mount"), (OWNER, "unmount")}
+
+
+async def test_a_cache_is_filled_with_progress_and_shown(world: MountWorld) -> None:
+    node = node_of(world)
+    node.quick = True
+    dataset = await world.dataset("cats", uri="s3://pictures/cats")
+    path = f"/datasets/{dataset}/warmings"
+    view = await world.api.ok(MATE, "POST", path, {"path": "train"})
+    assert view["state"] == "Waiting"
+    await world.turn()
+    await world.turn()
+    assert node.warmed[view["id"]].path == "train"
+    done = WarmReport(bytes_done=5, bytes_total=9, files_done=1, files_total=2)
+    node.warm_reports[view["id"]] = WarmStatus(report=done)
+    await world.turn()
+    one = f"/datasets/warmings/{view['id']}"
+    now = await world.api.ok(MATE, "GET", one)
+    assert (now["state"], now["bytes_done"], now["files_total"]) == ("Warming", 5, 2)
+    node.end_warm(view["id"], done.model_copy(update={"done": True, "bytes_done": 9}))
+    await world.turn()
+    assert (await world.api.ok(MATE, "GET", one))["state"] == "Done"
+    await world.turn()
+    assert node.helpers == {}, "nobody else needs the source"
+    cache = await world.api.ok(MATE, "GET", f"/datasets/{dataset}/cache")
+    assert (cache["mounted"], cache["bytes_limit"], cache["hit_rate"]) == (False, 5 * GIB, None)
+    for who, status in ((STRANGER, 404), (token_of("train"), 403)):
+        for route in (path, one, f"/datasets/{dataset}/cache"):
+            assert (await world.api.send(who, "GET", route)).status_code == status, route
+
+
+async def test_a_warming_is_cancelled_and_a_folder_has_none(world: MountWorld) -> None:
+    node = node_of(world)
+    cats = await world.dataset("cats", uri="s3://pictures/cats")
+    pets = await world.dataset("pets")
+    answer = await world.api.send(OWNER, "POST", f"/datasets/{pets}/warmings", {})
+    assert (answer.status_code, "has no cache" in answer.text) == (422, True)
+    answer = await world.api.send(OWNER, "POST", f"/datasets/{cats}/warmings", {"path": "../x"})
+    assert answer.status_code == 422
+    view = await world.api.ok(OWNER, "POST", f"/datasets/{cats}/warmings", {})
+    one = f"/datasets/warmings/{view['id']}"
+    assert (await world.api.send(MATE, "DELETE", one)).status_code == 403
+    await world.api.ok(OWNER, "DELETE", one)
+    await world.turn()
+    assert (await world.api.ok(OWNER, "GET", one))["state"] == "Cancelled"
+    await world.turn()
+    assert (node.helpers, node.warm_reports) == ({}, {})
+
+
+async def test_the_secret_of_a_store_is_nowhere_to_be_read(world: MountWorld) -> None:
+    node = node_of(world)
+    dataset = await world.dataset("cats", uri="s3://pictures/cats")
+    instance_id = await world.running()
+    view = await world.mount(instance_id, "cats")
+    await world.turn()
+    [request] = node.helpers.values()
+    assert "the secret of the store" not in repr(request)
+    for path in (
+        *(f"/instances/{instance_id}/mounts", f"/instances/{instance_id}/events"),
+        *(f"/datasets/{dataset}", f"/datasets/{dataset}/cache", "/audit?workspace=team"),
+    ):
+        answer = await world.api.send(OWNER, "GET", path)
+        assert answer.is_success
+        assert "the secret of the store" not in answer.text
+    assert view["state"] == "Mounting"
+
+
+async def test_a_record_has_the_datasets_that_an_instance_starts_with(world: MountWorld) -> None:
+    dataset = await world.dataset("pets")
+    asked = {"dataset": "pets", "version": 1, "path": "/data/pets"}
+    instance_id = await world.instance(datasets=[asked])
+    async with world.control.db.read() as session:
+        record = await record_of(session, world.control, await world.row(instance_id))
+    assert [each.model_dump(mode="json") for each in record.datasets] == [
+        {"dataset": dataset, "version": 1, "path": "/data/pets", "access": "ro"}
+    ]
