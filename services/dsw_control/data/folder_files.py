@@ -42,11 +42,11 @@ class NoRoom(Conflict):
     """The storage is full."""
 
 
-async def on_disk(work: Callable[[], T], seconds: float = SECONDS) -> T:
+async def on_disk(work: Callable[[], T], seconds: float | None = None) -> T:
     """What blocking work on a storage gives; `Unavailable` when that does not answer in time."""
     loop = asyncio.get_running_loop()
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(seconds or SECONDS):
             return await loop.run_in_executor(_THREADS, work)
     except TimeoutError as error:
         raise Unavailable("The storage of this dataset does not answer.", "Try later.") from error

@@ -213,6 +213,9 @@ def _sentence(error: Exception, path: str) -> DswError:
             f"A name in {path or 'this dataset'!r} is none that a file can have.",
             "Its keys have empty parts or control characters; rename those in the store.",
         )
+    # A list of a bucket that is not there is no "not found" to this library.
+    if " 404 " in str(error).partition("\n")[0]:
+        return Conflict("The bucket of this dataset is not there.", "Its check says more.")
     log.warning("object store failed", path=path, error=str(error).partition("\n")[0][:300])
     return _silent()
 

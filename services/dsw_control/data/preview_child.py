@@ -12,9 +12,11 @@ import csv
 import io
 import json
 import os
+import re
 import resource
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from itertools import islice
 from typing import Any, BinaryIO
 
@@ -24,7 +26,7 @@ ROWS = 100
 COLUMNS = 100
 CELL = 300
 """Characters of one cell."""
-MEMORY = 768 * 2**20
+MEMORY = 384 * 2**20
 """Bytes of address space beside what its libraries take."""
 CPU_SECONDS = 15
 NOBODY = 65534
@@ -42,7 +44,10 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_USUAL = "\t\n\r\f\x1b"
 _DELIMITERS = ",;\t|"
+_LIBRARIES = ("pyarrow.parquet", "decimal", "uuid", "zoneinfo")
+_QUOTED = re.compile(r'"[^"]*"')
 _REORDERING = (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F)
 _VISIBLE = (
     {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"}
@@ -148,13 +153,13 @@ def _decoded(head: bytes, whole: bool) -> tuple[str | None, str]:
 
 
 def _is_binary(text: str) -> bool:
-    odd = sum(1 for one in text if one < " " and one not in "\t\n\r\f\x1b")
-    return "\0" in text or odd * 20 > len(text)
+    odd = sum(1 for one in text if (one < " " or "\x7f" <= one < "\xa0") and one not in _USUAL)
+    return "\0" in text or (odd > 8 and odd * 20 > len(text))
 
 
 def _csv(text: str, whole: bool, delimiter: str | None) -> dict[str, Any]:
     csv.field_size_limit(TABLE_BYTES)
-    first = text.partition("\n")[0]
+    first = _QUOTED.sub("", text.partition("\n")[0])
     delimiter = delimiter or max(_DELIMITERS, key=first.count)
     rows = list(islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), ROWS + 2))
     if not whole and len(rows) < ROWS + 2 and len(rows) > 1:
@@ -212,7 +217,8 @@ def _value(scalar: Any) -> str:
     try:
         value = scalar.as_py()
     except (ValueError, OverflowError):
-        return str(scalar)[:CELL]
+        # A date beyond those of Python is shown as its number.
+        return str(getattr(scalar, "value", "?"))[:CELL]
     if value is None:
         return ""
     if isinstance(value, bytes):
@@ -250,9 +256,11 @@ def _limit() -> None:
 def main() -> None:
     """Read what is asked from stdin, answer on stdout."""
     asked = json.loads(sys.stdin.buffer.readline())
-    if asked["parquet"]:
-        # It reads its own files, which nobody's rights may not be enough for.
-        pass
+    # What is loaded later, nobody's rights may not be enough for.
+    for _, encoding in _MARKS:
+        codecs.lookup(encoding)
+    for name in _LIBRARIES if asked["parquet"] else ():
+        import_module(name)
     _limit()
     remote = Remote(sys.stdout.buffer, sys.stdin.buffer, asked["size"])
     answer = json.dumps(preview(asked["name"], remote)).encode()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from contextlib import suppress
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,6 +17,7 @@ from dsw.datasets import Preview
 from dsw_control.data.contents import OpenFile
 
 SECONDS = 30.0
+END_SECONDS = 5.0
 BYTES_READ = 64 * 2**20
 """Of a file, for its preview."""
 AT_ONCE = 8 * 2**20
@@ -35,6 +39,7 @@ async def preview_of(seats: asyncio.Semaphore, file: OpenFile, path: str) -> Pre
             stderr=DEVNULL,
             env=_ENVIRONMENT,
             cwd="/",
+            start_new_session=True,
         )
         try:
             async with asyncio.timeout(SECONDS):
@@ -81,6 +86,11 @@ async def _talk(process: Process, file: OpenFile, asked: dict[str, Any]) -> dict
 
 
 async def _end(process: Process) -> None:
+    """Kill it and what it may have started. What it said is read to its end: asyncio counts a
+    process as ended only when its pipes are."""
     if process.returncode is None:
-        process.kill()
-    await process.wait()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(END_SECONDS):
+            await process.communicate()
