@@ -172,5 +172,6 @@ def _policy(policy: Policy) -> dict[str, str]:
         "not saved": ", ".join(saving.exclude),
         "secrets": "end a saving" if saving.secrets == "block" else "are reported",
         "kept of stops": str(saving.keep_last or "all images"),
+        "lost dataset": "ends a start" if policy.data.unreachable == "fail" else "comes later",
         "on removal": f"{policy.on_removal} a former member's instances",
     }

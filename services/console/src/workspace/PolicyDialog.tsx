@@ -94,6 +94,15 @@ export function PolicyDialog({ workspace, images, onClose }: Props) {
       </div>
       <SavingRules value={saving} onChange={(snapshots) => set({ snapshots })} />
       <ChoiceField
+        label="At a start, a dataset that cannot be reached"
+        value={policy.data?.unreachable ?? "fail"}
+        onChange={(unreachable) => set({ data: { unreachable } })}
+        options={[
+          { value: "fail", label: "ends it" },
+          { value: "degraded", label: "comes later" },
+        ]}
+      />
+      <ChoiceField
         label="When a member leaves, their instances are"
         value={policy.on_removal}
         onChange={(on_removal) => set({ on_removal })}

@@ -17,6 +17,7 @@ describe("a policy in words", () => {
       "sudo in instances": "allowed",
       "Longest run": "no limit",
       Idle: "no rule",
+      "A dataset that cannot be reached": "ends a start",
       "Saving as images": "what looks like a secret is reported; the last 5 images of an instance's stops are kept",
     });
   });
@@ -31,6 +32,7 @@ describe("a policy in words", () => {
         max_run_minutes: 480,
         idle: { minutes: 30, cpu_percent: 5, gpu_percent: 10 },
         on_removal: "delete",
+        data: { unreachable: "degraded" },
         snapshots: { exclude: ["*.ckpt", "/opt/data"], secrets: "block", keep_last: 0 },
       }),
     ).toEqual({
@@ -41,6 +43,7 @@ describe("a policy in words", () => {
       "Longest run": "8 h",
       Idle: "after 30 min below 5 % CPU and 10 % GPU",
       "Saving as images": "without *.ckpt, /opt/data; what looks like a secret ends it; all images of stops are kept",
+      "A dataset that cannot be reached": "comes later; the instance starts",
       "When a member leaves": "their instances are deleted; files on the NAS stay",
     });
   });

@@ -8,7 +8,7 @@ export interface Rule {
 
 /** The rules of a policy; `imageName` finds the name of an image that the policy names by its id. */
 export function rulesOf(policy: Policy, imageName: (id: string) => string): Rule[] {
-  const { images = [], idle, snapshots } = policy;
+  const { images = [], idle, snapshots, data } = policy;
   return [
     { title: "Images", text: images.length ? images.map(imageName).join(", ") : "all" },
     { title: "Sizes by role", text: byRole(policy.specs, (names) => names.join(", ") || "none", "all, for every role") },
@@ -30,6 +30,10 @@ export function rulesOf(policy: Policy, imageName: (id: string) => string): Rule
           ? "all images of stops are kept"
           : `the last ${snapshots?.keep_last ?? 5} images of an instance's stops are kept`,
       ].join("; "),
+    },
+    {
+      title: "A dataset that cannot be reached",
+      text: data?.unreachable === "degraded" ? "comes later; the instance starts" : "ends a start",
     },
     {
       title: "When a member leaves",
