@@ -57,6 +57,7 @@ class DockerMounts(DockerSources):
         self._sees_node = True
         self._read: tuple[float, MountTable] | None = None
         self._working: set[str] = set()
+        self._turns: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
 
     async def anchors(self, instance_id: str) -> list[PlanMount]:
@@ -288,6 +289,14 @@ class DockerMounts(DockerSources):
         self, client: docker.DockerClient, helper: Helper, seconds: int = STEP_SECONDS
     ) -> tuple[list[str], int | None]:
         """What it printed, and its exit code: None when it was not done in time and was killed."""
+        with self._guard:
+            turn = self._turns.setdefault(helper.id, threading.Lock())
+        with turn:
+            return self._run_alone(client, helper, seconds)
+
+    def _run_alone(
+        self, client: docker.DockerClient, helper: Helper, seconds: int
+    ) -> tuple[list[str], int | None]:
         with self._guard:
             self._working.add(helper.id)
         try:
