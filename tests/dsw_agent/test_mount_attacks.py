@@ -15,7 +15,7 @@ from dsw.node_mounts import Area, Detach
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="to mount needs root")
 
 FULL = os.environ.get("DSW_TEST_FULL") == "1"
-RACES = 1000 if FULL else 100
+RACES = 1000 if FULL else 50
 SWAPPER = """
 import os, sys
 folder, aside, link = sys.argv[1:]
@@ -106,7 +106,7 @@ def test_a_folder_swapped_for_a_link_in_a_race_is_never_followed(node: NodeWorld
     folders = [str(node.data / "a/b"), str(node.data / "a/aside"), str(link)]
     swapper = node.start("python3", "-c", SWAPPER, *folders)
     eventually(lambda: swapper.lines == ["swapping"], 60)
-    count = 100
+    count = 50
     for _ in range(RACES // count):
         node.apply(*(node.attaching(f"m{number}", path="a/b") for number in range(count)))
         seen = node.sh(f"cat {node.anchor('dynamic')}/*/file || true", check=False)
