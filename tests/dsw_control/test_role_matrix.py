@@ -27,13 +27,16 @@ from dsw_control.openapi import document
 from dsw_control.store.tables import (
     AuditEntry,
     CodeSource,
+    Dataset,
     Image,
     ImageTransfer,
     Instance,
     Member,
     Snapshot,
     SshKey,
+    Upload,
     User,
+    Warming,
     Workspace,
 )
 
@@ -65,6 +68,21 @@ OWNED: dict[str, tuple[Action, Action | None]] = {
     "PUT /images/transfers/{transfer_id}/content": (Action.IMAGE_ADD, None),
     "GET /images/transfers/{transfer_id}/content": (Action.IMAGE_ADD, None),
     "DELETE /code-sources/{code_source_id}": (Action.CODE_ADD, Action.CODE_MANAGE),
+    "PATCH /datasets/{dataset_id}": (Action.DATASET_ADD, Action.DATASET_MANAGE),
+    "DELETE /datasets/{dataset_id}": (Action.DATASET_ADD, Action.DATASET_MANAGE),
+    "POST /datasets/{dataset_id}/versions": (Action.DATASET_ADD, Action.DATASET_MANAGE),
+    # The roles that may write another's dataset of the world are those that manage datasets.
+    "DELETE /datasets/{dataset_id}/files": (Action.DATASET_WRITE, Action.DATASET_MANAGE),
+    "POST /datasets/{dataset_id}/uploads": (Action.DATASET_WRITE, Action.DATASET_MANAGE),
+    "GET /datasets/uploads/{upload_id}": (Action.DATASET_WRITE, None),
+    "PUT /datasets/uploads/{upload_id}/content": (Action.DATASET_WRITE, None),
+    "DELETE /datasets/uploads/{upload_id}": (Action.DATASET_WRITE, None),
+    "POST /datasets/{dataset_id}/warmings": (Action.MOUNT_OWN, Action.MOUNT_OWN),
+    "DELETE /datasets/warmings/{warming_id}": (Action.MOUNT_OWN, Action.DATASET_MANAGE),
+    "GET /instances/{instance_id}/mounts": (USE, READ),
+    "GET /instances/{instance_id}/mounts/{mount_id}": (USE, READ),
+    "POST /instances/{instance_id}/mounts": (Action.MOUNT_OWN, None),
+    "DELETE /instances/{instance_id}/mounts/{mount_id}": (Action.MOUNT_OWN, None),
     "DELETE /ssh-keys/{key_id}": (Action.SSH_KEY_OWN, None),
     "GET /usage": (Action.USAGE_READ_OWN, Action.USAGE_READ),
     "GET /usage.csv": (Action.USAGE_READ_OWN, Action.USAGE_READ),
@@ -72,6 +90,12 @@ OWNED: dict[str, tuple[Action, Action | None]] = {
 }
 """What it takes to do this to one's own, and to another's (None: nobody may). All else is nobody's
 own."""
+
+TABLES = (Instance, Snapshot, CodeSource, Image, ImageTransfer, Dataset, Upload, Warming)
+"""What belongs to somebody in a workspace."""
+
+OF_A_FILE = {"GET /datasets/{dataset_id}/preview", "GET /datasets/{dataset_id}/content"}
+"""Which of the datasets' files is to be said."""
 
 WITH_CAPS = {"per_member": {"instances": 3}}
 """A quota as the world has it, divided otherwise."""
@@ -121,12 +145,13 @@ class Matrix:
             if self.role:
                 member = {"roles": [self.role], "group_roles": [], "disabled": self.disabled}
                 session.add(Member(workspace_id=team, username=SUBJECT, added_at=moment, **member))
-            for table in (Instance, Snapshot, CodeSource, Image, ImageTransfer):
+            for table in TABLES:
                 of_team = table.workspace_id == team
                 await session.execute(update(table).where(of_team).values(owner=self.owner))
             await session.execute(update(SshKey).values(username=self.owner))
-            shown = update(Image).where(Image.workspace_id == team)
-            await session.execute(shown.values(visibility=Visibility.WORKSPACE))
+            for kind in (Image, Dataset):
+                shown = update(kind).where(kind.workspace_id == team)
+                await session.execute(shown.values(visibility=Visibility.WORKSPACE))
 
     async def send(self, api: Api, route: str, who: str = SUBJECT) -> httpx.Response:
         """The request of the table, by `who`."""
@@ -142,8 +167,10 @@ class Matrix:
         ids = self.ids | {key: self.ids[name] for key, name in ask.world.items()}
         path = re.sub(r"\{(\w+)\}", lambda match: ids[match[1]], path)
         query = {key: value for key, value in self._query().items() if key in _parameters(route)}
-        if query:
-            path += f"?{httpx.QueryParams(query)}"
+        if route in OF_A_FILE:
+            query["path"] = "old.txt"
+        if query or ask.query:
+            path += f"?{httpx.QueryParams(query).merge(ask.query)}"
         body = _filled(ask.body, ids)
         if not route.endswith("/stream"):
             return await api.send(who, method, path, body)
@@ -276,10 +303,14 @@ async def test_a_platform_administrator_may_all_but_run_and_enter_instances_as_n
         "GET /snapshots",
         "GET /ssh-keys",
         "GET /images/transfers",
+        "GET /datasets/uploads",
     }
     not_theirs = {"POST /instances", "POST /ssh/tickets", "DELETE /ssh-keys/{key_id}"}
     not_theirs.add("POST /images/{image_id}/restore")
-    not_theirs |= {route for route in ROUTES if "{transfer_id}" in route}
+    not_theirs.add("POST /instances/{instance_id}/mounts")
+    not_theirs.add("DELETE /instances/{instance_id}/mounts/{mount_id}")
+    of_one = ("{transfer_id}", "{upload_id}")
+    not_theirs |= {route for route in ROUTES if any(word in route for word in of_one)}
     for route in set(ROUTES) - FOR_SERVERS - lists_of_their_own:
         async with matrix.api() as api:
             answer = await matrix.send(api, route, ADMIN)

@@ -13,7 +13,7 @@ from dsw.errors import Conflict, DswError, Invalid, NotFound
 from dsw.names import new_id
 from dsw.roles import Action
 from dsw.units import format_size
-from dsw_control.access import not_from_an_instance
+from dsw_control.access import not_from_an_instance, standing, standings
 from dsw_control.auth import Caller
 from dsw_control.context import Control
 from dsw_control.data.datasets import seen
@@ -89,10 +89,16 @@ async def create_upload(
 async def list_uploads(
     control: Control, caller: Caller, page: PageRequest
 ) -> tuple[list[UploadView], str | None]:
-    """The caller's uploads that are under way, newest first."""
+    """The caller's uploads that are under way where they may write, newest first."""
     not_from_an_instance(caller)
     async with control.db.read() as session:
-        query = select(Upload).where(Upload.owner == caller.name, Upload.state.in_(UNDER_WAY))
+        found = await standings(session, caller)
+        mine = [key for key, one in found.items() if one.reads(Action.DATASET_WRITE)]
+        query = select(Upload).where(
+            Upload.owner == caller.name,
+            Upload.workspace_id.in_(mine),
+            Upload.state.in_(UNDER_WAY),
+        )
         rows, cursor = await paged(session, query, _NEWEST_FIRST, page)
         return [await _view(session, control, row) for row in rows], cursor
 
@@ -285,10 +291,13 @@ async def _view(session: AsyncSession, control: Control, row: Upload) -> UploadV
 
 
 async def _own(session: AsyncSession, caller: Caller, upload_id: str, lock: bool = False) -> Upload:
-    """The upload, when it is the caller's and they may still know of its dataset."""
+    """The upload, when it is the caller's, and they may still write there and know of its
+    dataset."""
     not_from_an_instance(caller)
     row = await session.get(Upload, upload_id, with_for_update=lock or None)
     if row is None or row.owner != caller.name:
+        raise _no_upload(upload_id)
+    if not (await standing(session, caller, row.workspace_id)).reads(Action.DATASET_WRITE):
         raise _no_upload(upload_id)
     try:
         await seen(session, caller, row.dataset_id)

@@ -95,8 +95,8 @@ async def cancel_warming(control: Control, caller: Caller, warming_id: str) -> W
     async with control.db.write() as session:
         row = await _known(session, caller, warming_id, lock=True)
         mine = await standing(session, caller, row.workspace_id)
-        if row.owner != caller.name:
-            mine.check(Action.DATASET_MANAGE)
+        own = row.owner == caller.name
+        mine.check(Action.MOUNT_OWN if own else Action.DATASET_MANAGE)
         if row.ended_at is None:
             row.cancel = True
             target = (row.id, row.workspace_id)
