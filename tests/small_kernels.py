@@ -9,10 +9,11 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -54,10 +55,21 @@ def run_pytest(arguments: Sequence[str], folder: Path) -> str:
         with (folder / device).open("wb") as file:
             file.truncate(size)
         kernel.append(f"{device}={folder / device}")
-    done = subprocess.run(
-        kernel, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    # Programs in it are processes of this machine: they end with the group.
+    running = subprocess.Popen(
+        kernel,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
-    return done.stdout
+    with running:
+        try:
+            printed, _ = running.communicate()
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)
+    return printed
 
 
 @contextmanager

@@ -64,6 +64,7 @@ async def test_a_limit_that_is_not_enforced_is_shown_with_what_was_measured(
     assert folder.limit == MIB
 
 
+@pytest.mark.timeout(900)
 def test_all_this_holds_where_a_kernel_has_quotas(tmp_path: Path) -> None:
     checks = Path(__file__).with_name("quotas_in_a_kernel.py")
     printed = small_kernels.run_pytest([str(checks), "-k", "'not postgresql'"], tmp_path)
