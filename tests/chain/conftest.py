@@ -101,8 +101,12 @@ def _user(workbench: TestBench, name: str) -> Iterator[User]:
     user = workbench.user(name)
     yield user
     workbench.wait_until_ready()
-    for item in user.get("instances")["items"]:
-        user.delete(item["id"])
+    left = [item["id"] for item in user.get("instances")["items"]]
+    # All are asked for before one is waited for.
+    for instance_id in left:
+        user.http.delete(f"instances/{instance_id}")
+    for instance_id in left:
+        user.delete(instance_id)
 
 
 @pytest.fixture(scope="session")
