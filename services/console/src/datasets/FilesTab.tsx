@@ -36,6 +36,7 @@ export function FilesTab({ dataset }: { dataset: Dataset }) {
     <div className="details">
       <div className="section-head">
         <Steps name={dataset.name} folder={folder} onGo={setFolder} />
+        <span className="grow" />
         <span className="row-buttons">
           {dataset.version > 1 && (
             <Select

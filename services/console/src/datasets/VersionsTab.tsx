@@ -19,6 +19,7 @@ export function VersionsTab({ dataset }: { dataset: Dataset }) {
     <div className="details">
       <div className="section-head">
         <p className="quiet">An instance that names no version gets the newest at each start.</p>
+        <span className="grow" />
         {actions.rights(dataset).change && (
           <Button icon={<PlusOutlined aria-hidden />} onClick={() => setAdding(true)}>
             New version

@@ -29,6 +29,7 @@ export function MountsSection({ instance, changes }: Props) {
     <section aria-label="Datasets">
       <div className="section-head">
         <h3>Datasets</h3>
+        <span className="grow" />
         {changes && up && (
           <Button size="small" icon={<PlusOutlined aria-hidden />} onClick={() => setAdding(true)}>
             Mount a dataset
