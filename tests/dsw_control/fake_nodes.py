@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from dsw.errors import Unavailable
@@ -32,8 +32,8 @@ class Killed(BaseException):
 
 
 class FakeNode:
-    """Outlives control, as a node does. `kill_in` steps from now control is killed; sources become
-    ready by themselves when `quick`."""
+    """Outlives control, as a node does. `kill_in` steps from now control is killed; `meanwhile`
+    happens while a helper works; sources become ready by themselves when `quick`."""
 
     def __init__(self) -> None:
         self.mounted: dict[MountKey, Attach] = {}
@@ -52,6 +52,7 @@ class FakeNode:
         self.looks = 0
         self.down = self.quick = False
         self.kill_in: int | None = None
+        self.meanwhile: Callable[[], Awaitable[None]] | None = None
         self._count = 0
 
     async def anchors(self, instance_id: str) -> list[Mount]:
@@ -80,6 +81,9 @@ class FakeNode:
         self.requests.append(request)
         assert not any(step.root and step.root.path == "/" for step in request.attach)
         results = [self._step(step) for step in (*request.detach, *request.attach)]
+        if self.meanwhile is not None:
+            meanwhile, self.meanwhile = self.meanwhile, None
+            await meanwhile()
         self._tick()
         return results
 

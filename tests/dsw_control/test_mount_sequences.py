@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,10 @@ from tests.dsw_control.mount_worlds import OWNER, MountWorld, world_on_fake_node
 from dsw.errors import DswError
 from dsw.instances import AT_REST, InstanceState
 from dsw.mounts import Holder, MountReason
-from dsw.node_mounts import Area
+from dsw.node_mounts import Area, Attach
 from dsw_control.data.mount_rows import place_of
 from dsw_control.data.mount_worker import MountWorker
-from dsw_control.store.tables import DataSource, Instance, Mount
+from dsw_control.store.tables import Allocation, DataSource, Instance, Mount
 
 DATASETS = ("pets", "birds", "cats", "dogs")
 """Two folders and two of an object store."""
@@ -37,7 +38,8 @@ OPERATIONS = st.lists(
             [
                 *("start", "start", "stop", "fail", "delete", "mount", "mount", "mount"),
                 *("keep", "unmount", "force", "turn", "turn", "lose", "restart", "hold"),
-                *("break", "mend", "down", "umount on the node"),
+                *("break", "mend", "down", "gone on the node", "gone on the node", "stray"),
+                "stopped meanwhile",
             ]
         ),
         st.integers(0, 1),
@@ -79,6 +81,7 @@ async def test_rows_and_node_agree_after_any_sequence(
     world: MountWorld, operations: list[tuple[str, int, str, int | None]]
 ) -> None:
     play = await Play.begin(world)
+    await play.fill()
     for what, number, dataset, dies_in in operations:
         play.node.kill_in = dies_in
         try:
@@ -108,13 +111,24 @@ class Play:
     async def begin(cls, world: MountWorld) -> Play:
         """Nothing is left of an earlier play; the first instance has datasets from its start on."""
         async with world.control.db.write() as session:
-            await session.execute(delete(Mount))
-            await session.execute(delete(DataSource))
+            for table in (Mount, DataSource, Allocation):
+                await session.execute(delete(table))
             await session.execute(update(Instance).values(deleted_at=datetime.now(UTC)))
         static = [{"dataset": "pets"}, {"dataset": "cats", "path": "/data/cats"}]
         names = (f"i{next(NUMBERS)}", f"i{next(NUMBERS)}")
         first = await world.instance(names[0], datasets=static)
         return cls(world, [first, await world.instance(names[1])])
+
+    async def fill(self) -> None:
+        """Both run; the first has what it starts with, and one more of each kind."""
+        for instance_id in self.instances:
+            await self.world.started(instance_id)
+        for dataset in ("birds", "dogs"):
+            await self.act("mount", self.instances[0], dataset)
+        await self.world.turn()
+        # The store's mount is ready at the second look.
+        await self.world.turn()
+        assert len(self.node.mounted) == 4
 
     async def act(self, what: str, instance_id: str, dataset: str) -> None:
         """Do one thing; what is not possible now does nothing."""
@@ -141,14 +155,24 @@ class Play:
     def _befall(self, what: str, instance_id: str, dataset: str) -> None:
         node = self.node
         place = (instance_id, Area.DYNAMIC, dataset)
+        here = [key for key in node.mounted if key[0] == instance_id]
         match what:
             case "lose":
                 for key in list(node.source_mounts):
                     node.lose_source(key)
             case "restart":
                 node.restart()
-            case "hold" if place in node.mounted:
-                node.holders[place] = [Holder(pid=1, command="sh")]
+            case "hold":
+                node.holders |= {key: [Holder(pid=1, command="sh")] for key in here}
+            case "gone on the node" if here:
+                del node.mounted[here[0]], node.devices[here[0]]
+            case "stray":
+                node.devices[place] = "9:9"
+                node.mounted[place] = Attach(
+                    instance_id=instance_id, area=Area.DYNAMIC, name=dataset, read_only=True
+                )
+            case "stopped meanwhile":
+                node.meanwhile = partial(self.world.rests, instance_id)
             case "break":
                 node.failing[dataset] = MountReason.SOURCE_UNREACHABLE
             case "mend":
@@ -156,15 +180,13 @@ class Play:
                 node.down = False
             case "down":
                 node.down = True
-            case "umount on the node":
-                node.mounted.pop(place, None)
-                node.devices.pop(place, None)
 
     async def settle(self) -> None:
         """All works again, and control is given time."""
         self.node.kill_in, self.node.down = None, False
         self.node.failing.clear()
         self.node.holders.clear()
+        self.node.meanwhile = None
         self.world.replace()
         for _ in range(12):
             for key, status in self.node.reports.items():
