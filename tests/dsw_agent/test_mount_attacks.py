@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -113,7 +114,7 @@ def test_a_folder_swapped_for_a_link_in_a_race_is_never_followed(node: NodeWorld
         assert "secret" not in seen
         assert node.apply(Detach(instance_id=INSTANCE, force=True))[0].ok
     assert node.sh(f"ls -A {node.stage}") == ""
-    swapper.process.kill()
+    swapper.end(signal.SIGKILL)
     assert (node.data.parent / "data-secret/file").read_text() == "secret"
 
 
@@ -145,7 +146,7 @@ def test_a_target_replaced_while_it_is_mounted_never_leads_elsewhere(
         assert set(node.mounted()) <= {f"instances/{INSTANCE}/dynamic/photos"}
         assert node.apply(Detach(instance_id=INSTANCE, area=Area.DYNAMIC, force=True))[0].ok
         assert node.mounted() == []
-    swapper.process.kill()
+    swapper.end(signal.SIGKILL)
     assert node.apply(Detach(instance_id=INSTANCE, force=True))[0].ok
     assert (node.data / "a/b/file").read_text() == "inside"
 

@@ -15,7 +15,6 @@ from dsw_agent.mounting import kernel, table
 from dsw_agent.mounting.anchors import Node, opened
 from dsw_agent.mounting.detach import busy_with, end_mount, end_strays
 from dsw_agent.mounting.refusals import MountRefused, about_data, failed, unreachable
-from dsw_agent.mounting.table import Mounted
 
 _FOLDER = os.O_PATH | os.O_DIRECTORY
 
@@ -31,18 +30,17 @@ def attach(node: Node, step: Attach) -> None:
             raise _about_target(error, step) from None
 
 
-def _place(node: Node, step: Attach, staged: Mounted, point: str) -> None:
+def _place(node: Node, step: Attach, staged: str, point: str) -> None:
     with node.folder(INSTANCES, step.instance_id, step.area, make=True) as area:
         if _is_there(step, staged, point, area):
             return
         before = {mounted.point for mounted in table.below(os.path.dirname(point))}
         target = opened(area, step.name, make=True)
         try:
-            kernel.bind(staged.point, kernel.by_descriptor(target))
+            kernel.bind(staged, kernel.by_descriptor(target))
         finally:
             os.close(target)
-        there = table.at(point)
-        if there is None or not there.shows(staged):
+        if not table.same(point, staged):
             end_strays(area, os.path.dirname(point), before)
             raise MountRefused(
                 MountReason.REFUSED,
@@ -50,7 +48,7 @@ def _place(node: Node, step: Attach, staged: Mounted, point: str) -> None:
             )
 
 
-def _is_there(step: Attach, staged: Mounted, point: str, area: int) -> bool:
+def _is_there(step: Attach, staged: str, point: str, area: int) -> bool:
     """Whether it is mounted there, and alive; another mount at the place is ended.
 
     A dead one at a path of its own is left below: an instance sees there what comes over that mount
@@ -58,7 +56,7 @@ def _is_there(step: Attach, staged: Mounted, point: str, area: int) -> bool:
     """
     while (there := table.at(point)) is not None:
         alive = _alive(area, step.name)
-        if alive and there.shows(staged):
+        if alive and table.same(point, staged):
             return True
         if not alive and step.area is Area.PATHS:
             return False
@@ -97,8 +95,8 @@ def _source(node: Node, step: Attach) -> Iterator[int]:
 
 
 @contextmanager
-def _staged(node: Node, source: int, read_only: bool) -> Iterator[Mounted]:
-    """The folder, mounted with its rights where only the helper sees it."""
+def _staged(node: Node, source: int, read_only: bool) -> Iterator[str]:
+    """Where the folder is mounted, with its rights, so that only the helper sees it."""
     point = os.path.realpath(tempfile.mkdtemp(prefix="mount-", dir=node.stage))
     try:
         try:
@@ -106,10 +104,7 @@ def _staged(node: Node, source: int, read_only: bool) -> Iterator[Mounted]:
             kernel.restrict(point, read_only)
         except OSError as error:
             raise failed(error) from None
-        staged = table.at(point)
-        if staged is None:
-            raise MountRefused(MountReason.ENGINE_FAILED, "The node lost a mount that it made.")
-        yield staged
+        yield point
     finally:
         with suppress(OSError):
             kernel.unmount(point, kernel.DETACH)

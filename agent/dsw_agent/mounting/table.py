@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,10 +35,19 @@ def read(path: Path = OWN) -> list[Mounted]:
     return list(_parse(path.read_bytes().decode(errors="surrogateescape")))
 
 
-def at(point: str) -> Mounted | None:
-    """What is seen at a path, when it is a mount."""
-    found = [mounted for mounted in read() if mounted.point == point]
+def at(point: str, mounts: Sequence[Mounted] | None = None) -> Mounted | None:
+    """What is seen at a path, when it is a mount: now, or as it was read before."""
+    listed = read() if mounts is None else mounts
+    found = [mounted for mounted in listed if mounted.point == point]
     return found[-1] if found else None
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two paths show the same with the same rights. A folder that is renamed has another
+    name at all its mounts, so both are read at once."""
+    mounts = read()
+    first, second = at(one, mounts), at(other, mounts)
+    return first is not None and second is not None and first.shows(second)
 
 
 def below(folder: str) -> list[Mounted]:
