@@ -15,6 +15,7 @@ interface Props {
 
 export function DatasetRows({ datasets, wishes, onChange, disabled = false }: Props) {
   const problem = wishesProblem(wishes, datasets);
+  const next = datasets.find(({ id }) => !wishes.some(({ dataset }) => dataset === id)) ?? datasets[0];
   const set = (index: number, more: Partial<DatasetWish>) =>
     onChange(wishes.map((wish, at) => (at === index ? { ...wish, ...more } : wish)));
   return (
@@ -33,7 +34,7 @@ export function DatasetRows({ datasets, wishes, onChange, disabled = false }: Pr
       <Button
         icon={<PlusOutlined aria-hidden />}
         disabled={disabled || datasets.length === 0}
-        onClick={() => onChange([...wishes, newWish(datasets[0]?.id ?? "")])}
+        onClick={() => onChange([...wishes, newWish(next?.id ?? "")])}
       >
         Add a dataset
       </Button>
