@@ -32,6 +32,7 @@ export function useUploads(): readonly Sending[] {
     const tell = (dataset: string) => {
       void queries.invalidateQueries({ queryKey: ["files", dataset] });
       void queries.invalidateQueries({ queryKey: ["preview", dataset] });
+      void queries.invalidateQueries({ queryKey: ["uploads"] });
     };
     stored.add(tell);
     return () => void stored.delete(tell);

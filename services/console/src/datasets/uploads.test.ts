@@ -168,5 +168,7 @@ describe("uploads", () => {
     ];
     const sent = { key: 1, dataset: "ds-a", path: "b", file: file("b", 1), state: "paused", overwrite: false } as const;
     expect(interrupted(rows, [sent], "ds-a").map(({ id }) => id)).toEqual(["up-1"]);
+    const done = { ...sent, key: 2, path: "a", state: "done", upload: upload({ id: "up-1", state: "Done" }) } as const;
+    expect(interrupted(rows, [sent, done], "ds-a")).toEqual([]);
   });
 });

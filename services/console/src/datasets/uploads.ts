@@ -52,6 +52,8 @@ export const interrupted = (uploads: readonly Upload[], sendings: readonly Sendi
     (item) =>
       item.state === "Receiving" &&
       item.dataset_id === dataset &&
+      // The server's list may be older than what this page has sent since.
+      !sendings.some((one) => one.upload?.id === item.id) &&
       !sendings.some((one) => one.dataset === dataset && one.path === item.path && one.state !== "done"),
   );
 
