@@ -179,7 +179,9 @@ async def _all_gone(node: Node) -> None:
 
     async def gone() -> bool:
         await world.worker.sweep()
-        return not (node.mounts() or node.helpers() or await engine.instances())
+        volumes = docker("volume", "ls", "-q", "--filter", f"name=dsw-{node.installation}-")
+        left = node.mounts() or node.helpers() or volumes
+        return not (left or await engine.instances())
 
     await world.until(gone)
     assert await engine.sources() == []

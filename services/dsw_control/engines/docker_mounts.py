@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import docker
@@ -150,6 +151,10 @@ class DockerMounts(DockerSources):
             for helper_id in self._helpers.ids(client, KIND, ended=True):
                 if helper_id not in self._working:
                     self._helpers.remove(client, KIND, helper_id)
+            # What is mounted from one stays; it is made anew for the next.
+            for volume in client.volumes.list(filters={"name": f"^{self._volume('')}"}):
+                with suppress(APIError):
+                    volume.remove()
 
         await self._call(remove)
         for warming_id in await self.warms():
@@ -278,12 +283,15 @@ class DockerMounts(DockerSources):
         digest = hashlib.sha256(json.dumps(root.volume, sort_keys=True).encode()).hexdigest()[:16]
         return Mount(
             target,
-            container_name(self._helpers.settings.installation, f"data-{digest}"),
+            self._volume(digest),
             type="volume",
             read_only=read_only,
             no_copy=True,
             driver_config=DriverConfig("local", dict(root.volume)),
         )
+
+    def _volume(self, digest: str) -> str:
+        return container_name(self._helpers.settings.installation, f"data-{digest}")
 
     def _run(
         self, client: docker.DockerClient, helper: Helper, seconds: int = STEP_SECONDS
