@@ -16,7 +16,6 @@ import docker
 import requests
 from docker.errors import APIError, NotFound
 from docker.types import DriverConfig, Mount
-from pydantic import ValidationError
 
 from dsw.mounts import MountReason
 from dsw.names import container_name
@@ -24,7 +23,6 @@ from dsw.node_mounts import (
     INSTANCES,
     SHARED_ROOT,
     Area,
-    Attach,
     Detach,
     FolderRoot,
     NodeMountResult,
@@ -36,6 +34,7 @@ from dsw.settings import Settings
 from dsw_control.engines.base import MountTable
 from dsw_control.engines.docker_helpers import CAPABILITIES, Helper, NodeHelpers, exit_code, printed
 from dsw_control.engines.docker_sources import DockerSources
+from dsw_control.engines.mount_results import Step, results_of, unreachable
 from dsw_control.engines.mount_table import MOUNTINFO, table_of
 
 KIND = "mounts"
@@ -47,7 +46,6 @@ OLD = 20.0
 ANCHORS = {Area.DATA: DATA, Area.DYNAMIC: DYNAMIC}
 
 Call = Callable[[Callable[[docker.DockerClient], Any]], Awaitable[Any]]
-Step = Attach | Detach
 
 
 class DockerMounts(DockerSources):
@@ -211,7 +209,7 @@ class DockerMounts(DockerSources):
         detach = request.model_copy(update={"attach": []})
         results = self._apply(client, instance_id, detach) if request.detach else []
         if len(request.attach) == 1:
-            return [*results, _unreachable(request.attach[0], error)]
+            return [*results, unreachable(request.attach[0], error)]
         for step in request.attach:
             results += self._apply(client, instance_id, NodeMountsRequest(attach=[step]))
         return results
@@ -261,7 +259,7 @@ class DockerMounts(DockerSources):
         )
         steps: list[Step] = [*request.detach, *request.attach]
         seconds = min(STEP_SECONDS * len(steps), MOST_SECONDS)
-        return _results(steps, *self._run(client, helper, seconds))
+        return results_of(steps, *self._run(client, helper, seconds))
 
     def _with_roots(self, request: NodeMountsRequest) -> tuple[NodeMountsRequest, list[Mount]]:
         """The request with the folders as the helper sees them, and the mounts that make it so."""
@@ -352,38 +350,3 @@ def _runs(client: docker.DockerClient, name: str) -> bool:
         return bool(client.api.inspect_container(name)["State"]["Running"])
     except NotFound:
         return False
-
-
-def _results(steps: list[Step], lines: list[str], code: int | None) -> list[NodeMountResult]:
-    found = [result for line in lines if (result := _result(line))]
-    return found[: len(steps)] + [_unanswered(step, code) for step in steps[len(found) :]]
-
-
-def _unanswered(step: Step, code: int | None) -> NodeMountResult:
-    if code is not None:
-        why = f"The helper ended before it was done (exit code {code})."
-        return _failed(step, MountReason.ENGINE_FAILED, why)
-    return _failed(step, MountReason.SOURCE_UNREACHABLE, "Its storage does not answer.")
-
-
-def _unreachable(step: Step, error: APIError) -> NodeMountResult:
-    why = f"The engine cannot open where it lies: {error.explanation}"
-    return _failed(step, MountReason.SOURCE_UNREACHABLE, why)
-
-
-def _result(line: str) -> NodeMountResult | None:
-    try:
-        return NodeMountResult.model_validate(json.loads(line))
-    except (ValueError, ValidationError):
-        return None
-
-
-def _failed(step: Step, reason: MountReason, message: str) -> NodeMountResult:
-    return NodeMountResult(
-        instance_id=step.instance_id,
-        area=step.area,
-        name=step.name,
-        ok=False,
-        reason=reason,
-        message=message,
-    )
