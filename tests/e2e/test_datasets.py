@@ -20,6 +20,7 @@ def test_a_dataset_is_registered_filled_looked_at_and_mounted(
     page = console.page
     register(console)
     fill(page, picture)
+    go_on(page)
     look(page)
     page.get_by_role("dialog", name="pets.csv").get_by_role("button", name="Close").click()
 
@@ -69,10 +70,29 @@ def fill(page: Page, picture: Picture) -> None:
     expect(page.get_by_test_id("upload")).to_have_count(0)
 
 
-def send(page: Page, *names: str) -> None:
+def go_on(page: Page) -> None:
+    """An upload that a reload of the page cut off, by choosing the same file again."""
+    pieces = "**/datasets/uploads/*/content?*"
+    page.route(pieces, lambda route: None)
+    # Its first piece: by then the server knows of the upload.
+    with page.expect_request(pieces):
+        send(page, "slow.csv")
+    line = page.get_by_test_id("upload")
+    page.unroute(pieces)
+    page.reload()
+    expect(line).to_have_attribute("data-state", "interrupted")
+    again = "Choose the file to go on"
+    send(page, "another.csv", button=again)
+    expect(line.get_by_role("alert")).to_contain_text("Choose “slow.csv”")
+    send(page, "slow.csv", button=again)
+    expect(page.get_by_role("row", name="slow.csv")).to_be_visible()
+    expect(line).to_have_attribute("data-state", "done")
+
+
+def send(page: Page, *names: str, button: str = "Upload") -> None:
     """Choose files to upload."""
     with page.expect_file_chooser() as chooser:
-        page.get_by_role("button", name="Upload", exact=True).click()
+        page.get_by_role("button", name=button, exact=True).click()
     chooser.value.set_files(
         [FilePayload(name=name, mimeType="text/plain", buffer=TABLE) for name in names]
     )
