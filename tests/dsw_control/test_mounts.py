@@ -214,6 +214,20 @@ async def test_an_unreachable_dataset_fails_the_start_and_is_named(world: MountW
     assert node_of(world).mounted == {}
 
 
+async def test_a_start_right_after_one_that_failed_asks_the_store_anew(world: MountWorld) -> None:
+    node = node_of(world)
+    dataset = await world.dataset("cats", uri="s3://pictures/cats")
+    instance_id = await world.instance(datasets=[{"dataset": "cats"}])
+    key, node.quick = f"{dataset}-1-ro", True
+    node.failing[key] = MountReason.SOURCE_UNREACHABLE
+    with pytest.raises(Conflict, match="The dataset 'cats': The store does not answer"):
+        await world.plan(instance_id)
+    await world.rests(instance_id, InstanceState.FAILED)
+    del node.failing[key]
+    await world.plan(instance_id)
+    assert node.mounted.keys() == {(instance_id, Area.DATA, "cats")}
+
+
 async def test_by_the_policy_it_starts_all_the_same_and_the_dataset_comes_later(
     world: MountWorld,
 ) -> None:

@@ -31,7 +31,7 @@ from dsw_control.data.mount_rows import (
 )
 from dsw_control.data.mount_steps import Steps
 from dsw_control.data.places import located
-from dsw_control.data.sources import key_of
+from dsw_control.data.sources import ask_anew, key_of
 from dsw_control.store.tables import Instance, Mount, Workspace
 
 SECONDS = 25.0
@@ -82,6 +82,7 @@ async def prepare(session: AsyncSession, control: Control, instance: Instance) -
             become(session, control, row, MountState.FAILED, why)
             continue
         row.mounted_version, row.source = found.version, found.source
+        await ask_anew(session, control, found.source)
         become(session, control, row, MountState.MOUNTING, Why(reason=MountReason.REQUESTED))
 
 

@@ -28,6 +28,7 @@ from dsw_control.data.mount_rows import (
 )
 from dsw_control.data.mount_starts import look_up
 from dsw_control.data.mount_steps import Steps
+from dsw_control.data.sources import ask_anew
 from dsw_control.records.audit import record
 from dsw_control.records.idempotency import Once, earlier, remember
 from dsw_control.store.paging import Key, PageRequest, paged
@@ -81,6 +82,7 @@ async def create_mount(
         row = _dynamic_row(control, caller, instance, dataset, body)
         found = await look_up(session, control, instance, row)
         row.mounted_version, row.source = found.version, found.source
+        await ask_anew(session, control, found.source)
         there = await _in_the_way(session, control, row)
         if there is not None:
             return mount_view(there, dataset.name)

@@ -205,6 +205,14 @@ class Sources:
         log.info("source ended", source=key)
 
 
+async def ask_anew(session: AsyncSession, control: Control, key: str) -> None:
+    """Somebody wants it now: what it failed of for others before is not their answer."""
+    control.source_ends.pop(key, None)
+    row = await session.get(DataSource, key) if key else None
+    if row is not None and row.state == SourceState.FAILED:
+        row.state, row.reason, row.message, row.report = SourceState.PREPARING, "", "", {}
+
+
 async def keys_in_use(session: AsyncSession) -> set[str]:
     """The sources that mounts and warmings need now."""
     mounts = select(Mount.source).where(

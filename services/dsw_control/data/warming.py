@@ -18,7 +18,7 @@ from dsw_control.auth import Caller
 from dsw_control.context import Control
 from dsw_control.data.datasets import seen, version_of
 from dsw_control.data.places import located
-from dsw_control.data.sources import WARM_UNDER_WAY, Sources, key_of
+from dsw_control.data.sources import WARM_UNDER_WAY, Sources, ask_anew, key_of
 from dsw_control.engines.base import NodeMounts, WarmStatus
 from dsw_control.records.audit import record
 from dsw_control.records.idempotency import Once, earlier, remember
@@ -50,6 +50,7 @@ async def create_warming(
         await _check_few(session, caller)
         version = await version_of(session, dataset, body.version)
         key = await _source_of(session, control, dataset, version)
+        await ask_anew(session, control, key)
         row = Warming(
             id=new_id("warm"),
             dataset_id=dataset.id,
