@@ -1,4 +1,4 @@
-"""What code in an instance does with datasets: `dsw.mount`, `unmount`, `mounts` and `datasets`."""
+"""What code in an instance does with datasets: `dsw.mount`, `unmount` and the lists of both."""
 
 from __future__ import annotations
 
@@ -53,16 +53,16 @@ def unmount(name: str | os.PathLike[str], force: bool = False) -> None:
     `NotFound` when nothing of that name is mounted.
     """
     wanted = str(PurePath(os.fspath(name)))
-    found = [each for each in mounts() if wanted in (each.name, str(each.path))]
+    found = [each for each in list_mounts() if wanted in (each.name, str(each.path))]
     # A dataset may be mounted from the start and once more while the instance runs.
     found.sort(key=lambda each: each.mount.kind is MountKind.STATIC)
     if not found:
-        there = ", ".join(each.name for each in mounts()) or "nothing"
+        there = ", ".join(each.name for each in list_mounts()) or "nothing"
         raise NotFound(f"Nothing is mounted here as {wanted!r}.", f"There is {there}.")
     found[0].unmount(force)
 
 
-def mounts() -> list[MountHandle]:
+def list_mounts() -> list[MountHandle]:
     """What is mounted in this instance, from its start and while it runs."""
     return Desk().mounts()
 
@@ -83,7 +83,7 @@ def _row(one: DatasetView) -> tuple[str, ...]:
     return one.name, str(one.version), one.kind, access, " ".join(one.description.split())
 
 
-def datasets(
+def list_datasets(
     name: str | None = None, label: str | None = None, kind: str | None = None
 ) -> Datasets:
     """The datasets that may be mounted here; narrowed by name, label or kind."""

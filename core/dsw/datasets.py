@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from dsw.base import Model, View
-from dsw.callable_module import make_callable
 from dsw.images import Visibility
 from dsw.locations import PATH_MAX, URI_MAX
 from dsw.names import id_pattern
@@ -245,6 +244,3 @@ class WarmView(View):
     files_total: int | None = None
     created_at: datetime
     ended_at: datetime | None = None
-
-
-make_callable(__name__)

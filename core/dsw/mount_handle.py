@@ -26,7 +26,7 @@ PATIENCE = 300.0
 """Seconds for which control may not answer while a mount is waited for."""
 
 ELSEWHERE = "Elsewhere, mount in one with: dsw mounts add INSTANCE DATASET"
-GOES_ON = "It goes on in the workbench; see dsw.mounts()."
+GOES_ON = "It goes on in the workbench; see dsw.list_mounts()."
 UNDER_WAY = frozenset({MountState.MOUNTING, MountState.UNMOUNTING})
 NOT_FOUND, CONFLICT = 404, 409
 

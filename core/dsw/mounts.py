@@ -9,7 +9,6 @@ from pathlib import PurePosixPath
 from pydantic import Field
 
 from dsw.base import Model, View
-from dsw.callable_module import make_callable
 from dsw.datasets import DataAccess, DatasetName
 from dsw.errors import Invalid
 from dsw.locations import clean_path, is_below
@@ -136,6 +135,3 @@ def _no_target(path: str) -> Invalid:
         f"Choose {DATA}/<name> or a folder such as /data/<name>: absolute, and not over folders of "
         f"the system, {HOME}, {SHARED} or {DYNAMIC}.",
     )
-
-
-make_callable(__name__)

@@ -175,7 +175,7 @@ def test_a_notebook_mounts_and_unmounts_by_python(
 ) -> None:
     notebook.run("import dsw, pathlib; made = dsw.mount('papers')")
     assert notebook.run("print((pathlib.Path(made) / 'one').read_text())") == "first"
-    assert notebook.run("print([each.name for each in dsw.mounts()])") == "['papers']"
+    assert notebook.run("print([each.name for each in dsw.list_mounts()])") == "['papers']"
     notebook.run("dsw.unmount('papers')")
     assert notebook.run("print(os.path.exists('/mnt/dynamic/papers/one'))") == "False"
     assert data.of_instance(item) == []

@@ -198,7 +198,7 @@ def test_unmounting_takes_a_name_a_folder_or_a_handle(control: DataDesk) -> None
         data = dsw.mount("imagenet")
         dsw.unmount(what(data))
         assert (data.state, data.message) == ("Unmounted", "“imagenet” is not mounted.")
-        assert dsw.mounts() == []
+        assert dsw.list_mounts() == []
     with pytest.raises(NotFound, match=r"Nothing is mounted here as 'imagenet'\. There is nothing"):
         dsw.unmount("imagenet")
 
@@ -214,7 +214,7 @@ def test_what_is_in_use_stays_and_the_processes_are_named(control: DataDesk) -> 
         with pytest.raises(Conflict, match=said):
             unmount()
     assert data.state == "Mounted"
-    assert "bash (4242)" in repr(dsw.mounts()[0])
+    assert "bash (4242)" in repr(dsw.list_mounts()[0])
     dsw.unmount("imagenet", force=True)
     assert sent(control, "DELETE")[-1] == (f"{MOUNTS}/{data.id}?force=true", None)
     assert data.state == "Unmounted"
@@ -244,36 +244,22 @@ def test_a_mount_that_control_has_forgotten_is_unmounted(control: DataDesk) -> N
         data.wait()
 
 
-def test_datasets_and_mounts_are_modules_and_functions(control: DataDesk) -> None:
+def test_datasets_and_mounts_are_listed(control: DataDesk) -> None:
     from dsw import datasets, mounts
 
     control.datasets = [dataset(), dataset("zoo", writable=False, description="two\nlines")]
-    found = dsw.datasets()
+    found = dsw.list_datasets()
     assert isinstance(found[0], datasets.DatasetView)
     assert repr(found).splitlines() == [
         "name      version  kind  access       description",
         "imagenet  3        s3    read, write  Pictures with labels",
         "zoo       3        s3    read         two lines",
     ]
-    assert [one.name for one in dsw.datasets(name="z")] == ["zoo"]
-    assert repr(dsw.datasets(name="b")) == "There are no datasets."
+    assert [one.name for one in dsw.list_datasets(name="z")] == ["zoo"]
+    assert repr(dsw.list_datasets(name="b")) == "There are no datasets."
     control.mounts = [mount(), mount("old", ended_at=WHEN)]
-    assert [each.name for each in dsw.mounts()] == ["imagenet"]
-    assert isinstance(dsw.mounts()[0].mount, mounts.MountView)
-
-
-def test_they_can_be_called_whichever_was_imported_first(control: DataDesk) -> None:
-    for before in ("", "import dsw.mounts, dsw.datasets; ", "from dsw.mounts import MountView; "):
-        script = f"{before}import dsw; print(len(dsw.mounts()), len(dsw.datasets()))"
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", script],
-            env={**os.environ, **control.environ},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert done.stdout.split() == ["0", "1"]
-    assert {"mount", "unmount", "mounts", "datasets"} <= set(dir(dsw))
+    assert [each.name for each in dsw.list_mounts()] == ["imagenet"]
+    assert isinstance(dsw.list_mounts()[0].mount, mounts.MountView)
 
 
 @pytest.mark.parametrize(
@@ -297,14 +283,19 @@ def test_what_cannot_be_never_reaches_control(
 def test_outside_an_instance_a_sentence_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in inside._NAMES:
         monkeypatch.delenv(name, raising=False)
-    for call in (lambda: dsw.mount("x"), dsw.mounts, dsw.datasets, lambda: dsw.unmount("x")):
+    for call in (
+        lambda: dsw.mount("x"),
+        dsw.list_mounts,
+        dsw.list_datasets,
+        lambda: dsw.unmount("x"),
+    ):
         with pytest.raises(NotFound, match=r"not run in an instance .* dsw mounts add"):
             call()
 
 
 def test_the_token_is_in_no_text(control: DataDesk) -> None:
     data = dsw.mount("imagenet")
-    assert TOKEN not in f"{data!r} {data} {vars(data)} {vars(data._desk)} {dsw.mounts()}"
+    assert TOKEN not in f"{data!r} {data} {vars(data)} {vars(data._desk)} {dsw.list_mounts()}"
 
 
 def test_a_terminal_shows_the_progress_and_then_where_it_is(control: DataDesk) -> None:

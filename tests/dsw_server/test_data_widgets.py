@@ -266,9 +266,9 @@ def test_in_a_notebook_a_line_stays_and_the_browser_is_a_widget(desk: DataDesk) 
     mounted, again, path, browser, listed = outputs(
         "import dsw\ndsw.mount('imagenet')",
         "dsw.mount('imagenet')",
-        "import os\nos.fspath(dsw.mounts()[0])",
+        "import os\nos.fspath(dsw.list_mounts()[0])",
         "from dsw_server.widgets import DatasetBrowser\nDatasetBrowser()",
-        "dsw.datasets()",
+        "dsw.list_datasets()",
     )
     assert [each["data"]["text/plain"] for each in mounted] == [READY]
     assert [each["text"] for each in again] == [f"{READY}\n"]
