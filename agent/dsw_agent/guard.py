@@ -41,13 +41,15 @@ def guarded(freezer: str, work: Callable[[Mark], int], limit: float = LIMIT) -> 
     life, inherited = os.pipe()
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     parent = os.getpid()
+    thawing = _Thawing(freezer, mark)
+    # Before there is a worker: another thread of this process does not block the signals.
+    before = {number: signal.signal(number, thawing.on_signal) for number in SIGNALS}
     worker = os.fork()
     if worker == 0:
         os.close(life)
         os._exit(_work(work, mark, parent))
     os.close(inherited)
-    thawing = _Thawing(freezer, mark)
-    before = {number: signal.signal(number, thawing.on_signal(worker)) for number in SIGNALS}
+    thawing.watch(worker)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     try:
         poll = select.poll()
@@ -70,6 +72,8 @@ class _Thawing:
     def __init__(self, freezer: str, mark: Mark) -> None:
         self._folder = Path(freezer)
         self._mark = mark
+        self._worker = 0
+        self._early: list[int] = []
 
     def now(self) -> None:
         """Thaw what the worker froze. The mark is the worker's own: it may be about to freeze."""
@@ -79,14 +83,19 @@ class _Thawing:
             except OSError:
                 traceback.print_exc()
 
-    def on_signal(self, worker: int) -> Callable[[int, object], None]:
-        """A handler that thaws and passes the signal on."""
-
-        def handle(number: int, _: object) -> None:
-            self.now()
+    def watch(self, worker: int) -> None:
+        """The worker is there: it gets what came before it was."""
+        self._worker = worker
+        for number in self._early:
             os.kill(worker, number)
 
-        return handle
+    def on_signal(self, number: int, _: object) -> None:
+        """Thaw, and pass the signal on."""
+        self.now()
+        if self._worker:
+            os.kill(self._worker, number)
+        else:
+            self._early.append(number)
 
 
 def _work(work: Callable[[Mark], int], mark: Mark, parent: int) -> int:

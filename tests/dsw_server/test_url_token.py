@@ -90,7 +90,13 @@ class Kernel:
             "parent_header": {},
             "metadata": {},
             "channel": "shell",
-            "content": {"code": code, "silent": False, "store_history": True},
+            # What comes behind a cell that is interrupted is to run all the same.
+            "content": {
+                "code": code,
+                "silent": False,
+                "store_history": True,
+                "stop_on_error": False,
+            },
         }
         self._connection.send(json.dumps(message))
         return request
