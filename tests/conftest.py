@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from tests.lanes import Lanes
 from tests.postgresqls import a_server
 from tests.registries import RegistryServer
@@ -21,6 +22,12 @@ from xdist.scheduler import Scheduling
 from workbench import certificates
 
 DEBIAN_IMAGE = "dsw-test/debian:bookworm"
+
+# As outside of production, but for what takes a minute to render: the variables of each frame.
+_PLAIN = structlog.dev.ConsoleRenderer(
+    colors=False, exception_formatter=structlog.dev.plain_traceback
+)
+structlog.configure(processors=[*structlog.get_config()["processors"][:-1], _PLAIN])
 
 
 @pytest.hookimpl(optionalhook=True)
