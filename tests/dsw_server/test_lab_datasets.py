@@ -96,6 +96,8 @@ def test_a_notebook_has_a_browser_that_works_with_the_keyboard(
     listed.focus()
     page.keyboard.press("ArrowDown")
     expect(output).to_contain_text("Pictures with labels")
+    # They come a moment later.
+    expect(output.get_by_role("option", name=re.compile("^labels.csv"))).to_be_attached()
     output.get_by_label("Files").press("ArrowDown")
     output.get_by_role("button", name="Open").press("Enter")
     expect(output.get_by_role("cell", name="<b>dog</b>")).to_be_visible()
