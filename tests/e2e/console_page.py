@@ -46,6 +46,16 @@ class Console:
         """The dialog with this title."""
         return self.page.get_by_role("dialog", name=name)
 
+    def confirm(self, question: str, answer: str) -> None:
+        """Answer a question; once more where the press was lost because it still opened."""
+        asked = self.dialog(question)
+        asked.get_by_role("button", name=answer).click()
+        try:
+            expect(asked).to_be_hidden(timeout=5_000)
+        except AssertionError:
+            asked.get_by_role("button", name=answer).click()
+            expect(asked).to_be_hidden()
+
     def row(self, name: str) -> Locator:
         """An instance in the list, by its name in the address."""
         return self.page.get_by_test_id(f"instance-row-{name}")

@@ -106,9 +106,7 @@ def test_who_waits_sees_the_place_and_starts_when_another_stops(
     expect(console.page.get_by_role("menu")).to_have_count(0)
     rows.last.get_by_role("button", name="Manage").click()
     console.page.get_by_role("menuitem", name="Take out").click()
-    console.dialog("Take “Waits” of admin out of the queue?").get_by_role(
-        "button", name="Take out"
-    ).click()
+    console.confirm("Take “Waits” of admin out of the queue?", "Take out")
     expect(rows).to_have_count(1)
 
     console.view("Instances")

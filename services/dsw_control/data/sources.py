@@ -168,9 +168,10 @@ class Sources:
             if row.state != SourceState.READY:
                 self._control.source_ends[row.key] = time.monotonic()
             failed = report.state is SourceState.FAILED
+            # A helper that was killed has said nothing of the source: the next one will.
             report = report.model_copy(
                 update={
-                    "state": SourceState.FAILED if failed else SourceState.DEGRADED,
+                    "state": SourceState.FAILED if failed else SourceState.PREPARING,
                     "reason": report.reason or MountReason.SOURCE_GONE,
                     "message": report.message or f"Its helper ended (code {status.exit_code}).",
                 }
@@ -209,7 +210,7 @@ async def ask_anew(session: AsyncSession, control: Control, key: str) -> None:
     """Somebody wants it now: what it failed of for others before is not their answer."""
     control.source_ends.pop(key, None)
     row = await session.get(DataSource, key) if key else None
-    if row is not None and row.state == SourceState.FAILED:
+    if row is not None and row.state in (SourceState.FAILED, SourceState.DEGRADED):
         row.state, row.reason, row.message, row.report = SourceState.PREPARING, "", "", {}
 
 
