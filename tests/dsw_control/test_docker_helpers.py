@@ -304,3 +304,18 @@ def test_both_versions_of_cgroups_are_read_and_thawed(tmp_path: Path) -> None:
     assert (first / "freezer.state").read_text() == "THAWED"
     assert not is_frozen(second)
     assert not is_frozen(tmp_path / "gone")
+
+
+@docker_engine
+def test_a_helper_that_a_killed_control_made_and_never_started_begins(
+    client: DockerClient, debian_image: str
+) -> None:
+    box = client.containers.create(debian_image, ["true"], network_mode="none")
+    try:
+        docker_agent.begun(box)
+        assert box.wait(timeout=60)["StatusCode"] == 0
+        box.reload()
+        ended = box.attrs["State"]["FinishedAt"]
+        assert docker_agent.begun(box).attrs["State"]["FinishedAt"] == ended, "once only"
+    finally:
+        box.remove(force=True)

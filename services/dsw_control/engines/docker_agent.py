@@ -112,7 +112,7 @@ class AgentContainers:
         box = self._find(client, snapshot_id)
         if box is None:
             return None
-        state = box.attrs["State"]
+        state = begun(box).attrs["State"]
         ended = state["Status"] in ("exited", "dead")
         text = box.logs(stdout=True, stderr=False, tail=20).decode("utf-8", "replace")
         reports = [report for line in text.splitlines() if (report := _report(line))]
@@ -221,6 +221,15 @@ def write_private(path: Path, request: Model) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(request.model_dump_json())
+
+
+def begun(box: Container) -> Container:
+    """The helper, which runs or has run: one that a killed control made and had not started yet is
+    started."""
+    if box.attrs["State"]["Status"] == "created":
+        box.start()
+        box.reload()
+    return box
 
 
 def socket_path(client: docker.DockerClient) -> str:

@@ -20,7 +20,7 @@ from dsw.plan import LABEL_ID, LABEL_INSTALLATION, LABEL_KIND
 from dsw.settings import Settings
 from dsw_control.ca_bundle import BUNDLE, bundle_path
 from dsw_control.engines.base import HelperStatus
-from dsw_control.engines.docker_agent import SOCKET, socket_path
+from dsw_control.engines.docker_agent import SOCKET, begun, socket_path
 
 KIND = "archive"
 LABEL_STEP = "dsw.step"
@@ -51,7 +51,7 @@ class DockerArchives:
             if box is None:
                 return None
             step = ArchiveStep(box.labels[LABEL_STEP])
-            if box.attrs["State"]["Status"] not in ("exited", "dead"):
+            if begun(box).attrs["State"]["Status"] not in ("exited", "dead"):
                 return HelperStatus(step=step)
             work = work_folder(self._settings, transfer_id)
             return HelperStatus(step=step, result=_result(box, work / RESULT))

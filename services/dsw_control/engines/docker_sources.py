@@ -22,6 +22,7 @@ from dsw.node_mounts import (
     WarmRequest,
 )
 from dsw_control.engines.base import MountTable, SourceStatus, WarmStatus
+from dsw_control.engines.docker_agent import begun
 from dsw_control.engines.docker_helpers import CAPABILITIES, Helper, NodeHelpers, exit_code, printed
 
 SOURCE, WARM, CLEAN = "source", "warm", "clean"
@@ -81,7 +82,7 @@ class DockerSources:
             box = self._helpers.find(client, SOURCE, key)
             if box is None:
                 return None
-            report = _last(printed(box, 5), SourceReport)
+            report = _last(printed(begun(box), 5), SourceReport)
             return SourceStatus(report=report, exit_code=exit_code(box))
 
         found: SourceStatus | None = await self._call(look)
@@ -141,7 +142,8 @@ class DockerSources:
             box = self._helpers.find(client, WARM, warming_id)
             if box is None:
                 return None
-            return WarmStatus(report=_last(printed(box, 5), WarmReport), exit_code=exit_code(box))
+            report = _last(printed(begun(box), 5), WarmReport)
+            return WarmStatus(report=report, exit_code=exit_code(box))
 
         found: WarmStatus | None = await self._call(look)
         return found
