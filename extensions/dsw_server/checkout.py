@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dsw.git_words import without_secret
 from dsw_server import git
 from dsw_server.git_credential import USERNAME, code_file
 
@@ -96,7 +97,7 @@ class Checkout:
             # Not in a thread: a stop must find the clone either aside or in its place.
             placed = place(self._aside, self._home, code.directory)
         except git.GitFailed as error:
-            words = git.without_secret(str(error), code.username or USERNAME, code.secret)
+            words = without_secret(str(error), code.username or USERNAME, code.secret)
             raise CannotClone(f"{code.url} could not be cloned. {words}") from error
         finally:
             await asyncio.to_thread(shutil.rmtree, self._aside, ignore_errors=True)

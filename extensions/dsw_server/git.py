@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import os
 import re
@@ -14,12 +13,12 @@ import sys
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
+from dsw.git_words import Lines, percent_of
 from dsw_server.git_credential import VARIABLE, code_file
 
 CHUNK = 8192
-LINE_MAX = 300
 LINES = 12
 
 SETTINGS = (
@@ -41,9 +40,7 @@ _ENVIRONMENT = {
     "GIT_ASKPASS": "",
     "GIT_TERMINAL_PROMPT": "0",
 }
-_STEPS = {"Receiving objects": (0, 80), "Resolving deltas": (80, 15), "Updating files": (95, 5)}
-_STEP = re.compile(r"([A-Z][a-z]+ [a-z]+): +(\d{1,3})% \(")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+STEPS = {"Receiving objects": (0, 80), "Resolving deltas": (80, 15), "Updating files": (95, 5)}
 
 
 class GitFailed(Exception):
@@ -110,7 +107,7 @@ async def run(
         _sacrifice(process.pid)
         words: deque[str] = deque(maxlen=LINES)
         async for line in _lines(process.stderr):
-            percent = percent_of(line)
+            percent = percent_of(line, STEPS)
             if percent is None:
                 words.append(line)
             else:
@@ -131,33 +128,9 @@ def _sacrifice(pid: int) -> None:
 
 
 async def _lines(stream: asyncio.StreamReader | None) -> AsyncIterator[str]:
-    """git's lines, each cut to a length: what a server says has no limit."""
-    line = ""
+    lines = Lines()
     while stream is not None and (chunk := await stream.read(CHUNK)):
-        *ended, rest = re.split(r"[\r\n]", chunk.decode(errors="replace"))
-        for part in ended:
-            if text := _CONTROL.sub("", (line + part)[:LINE_MAX]).strip():
-                yield text
-            line = ""
-        line = (line + rest)[:LINE_MAX]
-    if line.strip():
-        yield _CONTROL.sub("", line).strip()
-
-
-def percent_of(line: str) -> int | None:
-    """How far the whole clone is, when the line is git's own progress (not the server's)."""
-    step = _STEP.match(line)
-    if not step or step[1] not in _STEPS:
-        return None
-    begin, share = _STEPS[step[1]]
-    return begin + min(int(step[2]), 100) * share // 100
-
-
-def without_secret(text: str, username: str, secret: str) -> str:
-    """The text with the secret taken out, in every form in which a server could send it back."""
-    if not secret:
-        return text
-    basic = base64.b64encode(f"{username}:{secret}".encode()).decode()
-    for form in (basic, quote(secret, safe=""), quote(secret), secret):
-        text = text.replace(form, "***")
-    return text
+        for line in lines.feed(chunk):
+            yield line
+    for line in lines.end():
+        yield line

@@ -15,11 +15,11 @@ from tests.dsw_agent.nodes import LONG
 from tests.git_servers import GitServer, git, git_server
 from tests.ports import an_unused_port
 
+from dsw.git_words import without_secret
 from dsw.mounts import MountReason
 from dsw.node_mounts import CHECKOUT, Repository, SourceReport, SourceRequest, SourceState
 from dsw_agent.mounting import repository_source
 from dsw_agent.mounting.anchors import Node
-from dsw_agent.mounting.git import without_secret
 from dsw_agent.mounting.source_reports import SourceReporter
 
 SECRET = "p%ss/w@rd: of the host"
@@ -124,10 +124,9 @@ def test_a_server_that_says_the_secret_is_not_quoted(server: GitServer, cache: P
     url = server.repository("letters", {"a.txt": "one"})
     server.refusal = f"not with {SECRET}"
     assert "returned error: 403" in refused(cache, url, username="ann", secret=SECRET)[1]
-    repository = Repository(url=url, username="ann", secret=SECRET)
     basic = base64.b64encode(f"ann:{SECRET}".encode()).decode()
     for form in (SECRET, quote(SECRET), quote(SECRET, safe=""), basic):
-        assert without_secret(f"<{form}>", repository) == "<***>"
+        assert without_secret(f"<{form}>", "ann", SECRET) == "<***>"
 
 
 def test_what_is_not_there_is_named(server: GitServer, cache: Path) -> None:

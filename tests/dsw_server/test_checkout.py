@@ -19,8 +19,9 @@ from tests.git_servers import GitServer, git, git_server
 from tests.polling import eventually
 
 from dsw.code_sources import CodeCheckout
+from dsw.git_words import LINE_MAX, percent_of
 from dsw_server.checkout import Checkout, Progress
-from dsw_server.git import LINE_MAX, LINES, percent_of
+from dsw_server.git import LINES, STEPS
 from dsw_server.git_credential import answer
 
 from .conftest import Server
@@ -468,7 +469,7 @@ async def test_a_home_that_cannot_be_used_fails_the_clone_alone(instance: Instan
     ],
 )
 def test_progress_is_gits_own_and_covers_the_whole_clone(line: str, percent: int | None) -> None:
-    assert percent_of(line) == percent
+    assert percent_of(line, STEPS) == percent
 
 
 CODE = {"url": "https://git.example.org/team/model.git", "username": "deploy", "secret": SECRET}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import re
 import resource
@@ -17,11 +16,11 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote, urlsplit
 
+from dsw.git_words import Lines, percent_of, without_secret
 from dsw.mounts import MountReason
 from dsw.node_mounts import Repository
 from dsw_agent.mounting.refusals import MountRefused
 
-LINE_MAX = 300
 LINES = 12
 _CHUNK = 8192
 _SETTINGS = (
@@ -43,8 +42,6 @@ _SETTINGS = (
     "credential.helper=",
 )
 _STEPS = {"Receiving objects": (0, 80), "Resolving deltas": (80, 10), "Updating files": (90, 10)}
-_STEP = re.compile(r"([A-Z][a-z]+ [a-z]+): +(\d{1,3})% \(")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _NO_RIGHT = re.compile(
     r"Authentication failed|could not read (Username|Password)|error: 40[13]|403 Forbidden", re.I
 )
@@ -102,7 +99,7 @@ class Git:
             if self._most:
                 resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (self._most, self._most))
             for line in _lines(process.stderr):
-                percent = percent_of(line)
+                percent = percent_of(line, _STEPS)
                 if percent is None:
                     words.append(line)
                 else:
@@ -118,7 +115,8 @@ class Git:
     def _refusal(self, words: str, late: bool) -> MountRefused:
         host = urlsplit(self.repository.url).netloc
         ref = self.repository.ref or "HEAD"
-        said = without_secret(words, self.repository).splitlines()
+        own = self.repository
+        said = without_secret(words, own.username, own.secret).splitlines()
         last = next((line for line in reversed(said) if line.strip()), "git said nothing")
         last = last.removeprefix("fatal: ").removeprefix("error: ")
         if late:
@@ -165,26 +163,6 @@ def kill(process: subprocess.Popen[bytes]) -> None:
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def percent_of(line: str) -> int | None:
-    """How far the checkout is, when the line is git's own progress (not the server's)."""
-    step = _STEP.match(line)
-    if not step or step[1] not in _STEPS:
-        return None
-    begin, share = _STEPS[step[1]]
-    return begin + min(int(step[2]), 100) * share // 100
-
-
-def without_secret(text: str, repository: Repository) -> str:
-    """The text without the secret, in every form in which a server could send it back."""
-    if not repository.secret:
-        return text
-    basic = base64.b64encode(f"{repository.username}:{repository.secret}".encode()).decode()
-    secret = repository.secret
-    for form in (basic, quote(secret, safe=""), quote(secret), secret):
-        text = text.replace(form, "***")
-    return text
-
-
 def _credential_file(repository: Repository, private: Path) -> list[str]:
     """The setting by which git finds the secret, for this host only and in no argument."""
     if not repository.secret:
@@ -216,14 +194,7 @@ def _environment(home: Path, environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _lines(stream: IO[bytes] | None) -> Iterator[str]:
-    """git's lines, each cut to a length: what a server says has no limit."""
-    line = ""
+    lines = Lines()
     while stream is not None and (chunk := os.read(stream.fileno(), _CHUNK)):
-        *ended, rest = re.split(r"[\r\n]", chunk.decode(errors="replace"))
-        for part in ended:
-            if text := _CONTROL.sub("", (line + part)[:LINE_MAX]).strip():
-                yield text
-            line = ""
-        line = (line + rest)[:LINE_MAX]
-    if line.strip():
-        yield _CONTROL.sub("", line).strip()
+        yield from lines.feed(chunk)
+    yield from lines.end()
