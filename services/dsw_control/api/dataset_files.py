@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from starlette.requests import ClientDisconnect
 
 from dsw.datasets import FileEntry, Preview, UploadCreate, UploadView
 from dsw.locations import PATH_MAX
@@ -16,6 +13,7 @@ from dsw.roles import Action
 from dsw_control.api.conditions import tagged
 from dsw_control.api.dependencies import CallerDep, ControlDep, OnceDep, PageDep, does
 from dsw_control.api.file_content import FileContent, content_of
+from dsw_control.api.receiving import chunks_of, receives
 from dsw_control.api.schemas import Page
 from dsw_control.data import files, uploads
 from dsw_control.data.files import Where
@@ -29,7 +27,6 @@ FilePath = Annotated[str, Query(max_length=PATH_MAX, description="Path in the da
 BYTES = {
     "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 }
-SENT = {"requestBody": {"required": True, "content": {"application/octet-stream": {}}}}
 
 
 def _where(
@@ -64,11 +61,7 @@ async def delete_upload(control: ControlDep, caller: CallerDep, upload_id: Uploa
     await uploads.delete_upload(control, caller, upload_id)
 
 
-_SEND = does(Action.DATASET_WRITE)
-_SEND["openapi_extra"] |= SENT
-
-
-@router.put("/uploads/{upload_id}/content", **_SEND)
+@router.put("/uploads/{upload_id}/content", **receives(Action.DATASET_WRITE))
 async def put_upload_content(
     request: Request,
     control: ControlDep,
@@ -80,14 +73,8 @@ async def put_upload_content(
     the last byte it is `Storing`, and then `Done`."""
     length = request.headers.get("content-length", "")
     announced = int(length) if length.isdecimal() and len(length) < 19 else None
-    chunks = _chunks(request)
+    chunks = chunks_of(request)
     return await uploads.receive(control, caller, upload_id, offset, announced, chunks)
-
-
-async def _chunks(request: Request) -> AsyncIterator[bytes]:
-    with suppress(ClientDisconnect):
-        async for chunk in request.stream():
-            yield chunk
 
 
 @router.get("/{dataset_id}/files", **does(Action.DATASET_READ))

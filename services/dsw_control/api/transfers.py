@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse
 
 from dsw.names import id_pattern, slug
@@ -16,6 +13,7 @@ from dsw.transfers import ImageImport, TransferView
 from dsw_control import transfers
 from dsw_control.api.conditions import tagged
 from dsw_control.api.dependencies import CallerDep, ControlDep, OnceDep, PageDep, does
+from dsw_control.api.receiving import chunks_of, receives
 from dsw_control.api.schemas import Page
 
 router = APIRouter(prefix="/images", tags=["images"])
@@ -23,7 +21,6 @@ router = APIRouter(prefix="/images", tags=["images"])
 TransferId = Annotated[str, Path(pattern=id_pattern("xfer"))]
 
 BYTES = {"content": {"application/x-tar": {"schema": {"type": "string", "format": "binary"}}}}
-SENT = {"requestBody": {"required": True, "content": {"application/octet-stream": {}}}}
 
 
 @router.post("/{image_id}/export", status_code=202, **does(Action.IMAGE_ADD))
@@ -70,11 +67,7 @@ async def delete_transfer(control: ControlDep, caller: CallerDep, transfer_id: T
     await transfers.delete_transfer(control, caller, transfer_id)
 
 
-_SEND = does(Action.IMAGE_ADD)
-_SEND["openapi_extra"] |= SENT
-
-
-@router.put("/transfers/{transfer_id}/content", **_SEND)
+@router.put("/transfers/{transfer_id}/content", **receives(Action.IMAGE_ADD))
 async def put_content(
     request: Request,
     control: ControlDep,
@@ -83,13 +76,7 @@ async def put_content(
     offset: Annotated[int, Query(ge=0, description="Bytes that were sent before.")] = 0,
 ) -> TransferView:
     """Send the archive, or what is missing of it. What came before a broken connection is kept."""
-    return await transfers.receive(control, caller, transfer_id, offset, _chunks(request))
-
-
-async def _chunks(request: Request) -> AsyncIterator[bytes]:
-    with suppress(ClientDisconnect):
-        async for chunk in request.stream():
-            yield chunk
+    return await transfers.receive(control, caller, transfer_id, offset, chunks_of(request))
 
 
 @router.get(
