@@ -21,7 +21,7 @@ from dsw.errors import EngineFailed, Unavailable
 from dsw.names import container_name
 from dsw.settings import Settings
 from dsw.snapshots import SnapshotState
-from dsw_control.engines import docker_agent, docker_thaw
+from dsw_control.engines import docker_agent, docker_boxes, docker_thaw
 from dsw_control.engines.base import SnapshotSource
 from dsw_control.engines.docker import DockerEngine
 from dsw_control.engines.docker_source import running_freezer
@@ -312,10 +312,10 @@ def test_a_helper_that_a_killed_control_made_and_never_started_begins(
 ) -> None:
     box = client.containers.create(debian_image, ["true"], network_mode="none")
     try:
-        docker_agent.begun(box)
+        docker_boxes.begun(box)
         assert box.wait(timeout=60)["StatusCode"] == 0
         box.reload()
         ended = box.attrs["State"]["FinishedAt"]
-        assert docker_agent.begun(box).attrs["State"]["FinishedAt"] == ended, "once only"
+        assert docker_boxes.begun(box).attrs["State"]["FinishedAt"] == ended, "once only"
     finally:
         box.remove(force=True)

@@ -24,6 +24,7 @@ from dsw.plan import GID, LABEL_ID, LABEL_INSTALLATION, LABEL_KIND, UID
 from dsw.settings import Settings
 from dsw_control.ca_bundle import BUNDLE, bundle_path
 from dsw_control.engines.base import AgentStatus
+from dsw_control.engines.docker_boxes import begun, exit_code, printed
 
 SOCKET = "/var/run/docker.sock"
 KIND = "agent"
@@ -112,11 +113,9 @@ class AgentContainers:
         box = self._find(client, snapshot_id)
         if box is None:
             return None
-        state = begun(box).attrs["State"]
-        ended = state["Status"] in ("exited", "dead")
-        text = box.logs(stdout=True, stderr=False, tail=20).decode("utf-8", "replace")
-        reports = [report for line in text.splitlines() if (report := _report(line))]
-        return AgentStatus(reports=reports, exit_code=state["ExitCode"] if ended else None)
+        lines = printed(begun(box), 20)
+        reports = [report for line in lines if (report := _report(line))]
+        return AgentStatus(reports=reports, exit_code=exit_code(box))
 
     def cancel(self, client: docker.DockerClient, snapshot_id: str) -> None:
         """SIGTERM; the helper reports Cancelled and ends."""
@@ -221,15 +220,6 @@ def write_private(path: Path, request: Model) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(request.model_dump_json())
-
-
-def begun(box: Container) -> Container:
-    """The helper, which runs or has run: one that a killed control made and had not started yet is
-    started."""
-    if box.attrs["State"]["Status"] == "created":
-        box.start()
-        box.reload()
-    return box
 
 
 def socket_path(client: docker.DockerClient) -> str:

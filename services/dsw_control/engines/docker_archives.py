@@ -20,7 +20,8 @@ from dsw.plan import LABEL_ID, LABEL_INSTALLATION, LABEL_KIND
 from dsw.settings import Settings
 from dsw_control.ca_bundle import BUNDLE, bundle_path
 from dsw_control.engines.base import HelperStatus
-from dsw_control.engines.docker_agent import SOCKET, begun, socket_path
+from dsw_control.engines.docker_agent import SOCKET, socket_path
+from dsw_control.engines.docker_boxes import begun, exit_code
 
 KIND = "archive"
 LABEL_STEP = "dsw.step"
@@ -51,7 +52,7 @@ class DockerArchives:
             if box is None:
                 return None
             step = ArchiveStep(box.labels[LABEL_STEP])
-            if begun(box).attrs["State"]["Status"] not in ("exited", "dead"):
+            if exit_code(begun(box)) is None:
                 return HelperStatus(step=step)
             work = work_folder(self._settings, transfer_id)
             return HelperStatus(step=step, result=_result(box, work / RESULT))

@@ -21,11 +21,11 @@ from dsw.plan import LABEL_ID, LABEL_INSTALLATION, LABEL_KIND
 from dsw.settings import Settings
 from dsw_control.ca_bundle import BUNDLE, bundle_path
 from dsw_control.engines.docker_agent import write_private
+from dsw_control.engines.docker_boxes import ENDED
 
 CAPABILITIES = ("SYS_ADMIN", "DAC_OVERRIDE", "DAC_READ_SEARCH")
 """To mount, and to enter and make folders whose owner is somebody else."""
 
-ENDED = ("exited", "dead")
 CA_VARIABLES = ("SSL_CERT_FILE", "GIT_SSL_CAINFO")
 
 
@@ -143,15 +143,3 @@ _CONFINED: dict[str, Any] = {
     "network_mode": "none",
     "pids_limit": 64,
 }
-
-
-def exit_code(box: Container) -> int | None:
-    """How it ended; None while it runs."""
-    state = box.attrs["State"]
-    return int(state["ExitCode"]) if state["Status"] in ENDED else None
-
-
-def printed(box: Container, lines: int | None = None) -> list[str]:
-    """The last lines that it printed, by default all."""
-    text = box.logs(stdout=True, stderr=False, tail="all" if lines is None else lines)
-    return [line for line in text.decode("utf-8", "replace").splitlines() if line.strip()]

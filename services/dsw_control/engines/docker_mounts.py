@@ -32,7 +32,8 @@ from dsw.plan import DATA, DYNAMIC, MountKind
 from dsw.plan import Mount as PlanMount
 from dsw.settings import Settings
 from dsw_control.engines.base import MountTable
-from dsw_control.engines.docker_helpers import CAPABILITIES, Helper, NodeHelpers, exit_code, printed
+from dsw_control.engines.docker_boxes import exit_code, printed
+from dsw_control.engines.docker_helpers import CAPABILITIES, Helper, NodeHelpers
 from dsw_control.engines.docker_sources import DockerSources
 from dsw_control.engines.mount_results import Step, results_of, unreachable
 from dsw_control.engines.mount_table import MOUNTINFO, table_of

@@ -22,8 +22,8 @@ from dsw.node_mounts import (
     WarmRequest,
 )
 from dsw_control.engines.base import MountTable, SourceStatus, WarmStatus
-from dsw_control.engines.docker_agent import begun
-from dsw_control.engines.docker_helpers import CAPABILITIES, Helper, NodeHelpers, exit_code, printed
+from dsw_control.engines.docker_boxes import begun, exit_code, printed
+from dsw_control.engines.docker_helpers import CAPABILITIES, Helper, NodeHelpers
 
 SOURCE, WARM, CLEAN = "source", "warm", "clean"
 CACHE = "/cache"
