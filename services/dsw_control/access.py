@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from sqlalchemy import select
+from sqlalchemy import Result, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dsw.base import Model
@@ -114,6 +114,21 @@ async def readable_workspaces(
         return None
     found = await standings(session, caller)
     return frozenset(key for key, one in found.items() if one.reads(action))
+
+
+async def known_instances(
+    session: AsyncSession, caller: Caller, found: Result[str, str, str]
+) -> tuple[list[str], int]:
+    """Of these, by owner, name and workspace: those that the caller may know, as `owner/name`, and
+    how many more there are."""
+    readable = await readable_workspaces(session, caller, Action.INSTANCE_READ_ALL)
+    names, others = [], 0
+    for owner, name, workspace_id in found:
+        if owner == caller.name or _within(workspace_id, readable):
+            names.append(f"{owner}/{name}")
+        else:
+            others += 1
+    return names, others
 
 
 class Sight(Model):

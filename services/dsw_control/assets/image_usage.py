@@ -7,8 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from dsw.images import ImageUsage, ImageView
-from dsw.roles import Action
-from dsw_control.access import not_from_an_instance, readable_workspaces
+from dsw_control.access import known_instances, not_from_an_instance
 from dsw_control.assets.images import seen
 from dsw_control.assets.sight import visible
 from dsw_control.auth import Caller
@@ -36,19 +35,12 @@ async def usage_of(control: Control, caller: Caller, image_id: str) -> ImageUsag
 
 async def users_of(session: AsyncSession, caller: Caller, row: Image) -> tuple[list[str], int]:
     """The instances that use it, as `owner/name`, and how many the caller may not know."""
-    readable = await readable_workspaces(session, caller, Action.INSTANCE_READ_ALL)
     found = await session.execute(
         select(Instance.owner, Instance.name, Instance.workspace_id)
         .where(Instance.image_id == row.id, Instance.deleted_at.is_(None))
         .order_by(Instance.owner, Instance.name)
     )
-    names, others = [], 0
-    for owner, name, workspace_id in found:
-        if owner == caller.name or readable is None or workspace_id in readable:
-            names.append(f"{owner}/{name}")
-        else:
-            others += 1
-    return names, others
+    return await known_instances(session, caller, found)
 
 
 async def lineage_of(

@@ -6,8 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from dsw.datasets import DatasetUse
-from dsw.roles import Action
-from dsw_control.access import not_from_an_instance, readable_workspaces
+from dsw_control.access import known_instances, not_from_an_instance
 from dsw_control.auth import Caller
 from dsw_control.context import Control
 from dsw_control.data.datasets import seen
@@ -24,7 +23,6 @@ async def usage_of(control: Control, caller: Caller, dataset_id: str) -> Dataset
 
 async def users_of(session: AsyncSession, caller: Caller, row: Dataset) -> tuple[list[str], int]:
     """The instances that have it, as `owner/name`, and how many the caller may not know."""
-    readable = await readable_workspaces(session, caller, Action.INSTANCE_READ_ALL)
     found = await session.execute(
         select(Instance.owner, Instance.name, Instance.workspace_id)
         .join(Mount, Mount.instance_id == Instance.id)
@@ -32,10 +30,4 @@ async def users_of(session: AsyncSession, caller: Caller, row: Dataset) -> tuple
         .distinct()
         .order_by(Instance.owner, Instance.name)
     )
-    names, others = [], 0
-    for owner, name, workspace_id in found:
-        if owner == caller.name or readable is None or workspace_id in readable:
-            names.append(f"{owner}/{name}")
-        else:
-            others += 1
-    return names, others
+    return await known_instances(session, caller, found)
